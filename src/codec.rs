@@ -1,0 +1,126 @@
+//! One value as bytes: MessagePack with names and human-readable forms, so that a template sees of a struct or a UUID
+//! what JSON would show, while numbers and bytes stay exact.
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::error::{Error, ErrorKind, Result};
+
+/// Encodes a value.
+pub(crate) fn encode<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>> {
+    let mut bytes = Vec::with_capacity(32);
+    let mut serializer = rmp_serde::Serializer::new(&mut bytes).with_struct_map().with_human_readable();
+    value
+        .serialize(&mut serializer)
+        .map_err(|error| Error::new(ErrorKind::Encode, "the value cannot be kept in a session").caused_by(error))?;
+    Ok(bytes)
+}
+
+/// Decodes a value; what follows it, or is of another type, is an error.
+pub(crate) fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T> {
+    let mut rest = bytes;
+    let mut deserializer = rmp_serde::Deserializer::new(&mut rest).with_human_readable();
+    let value = T::deserialize(&mut deserializer).map_err(|error| {
+        Error::new(ErrorKind::Decode, format!("the value is no {}", std::any::type_name::<T>())).caused_by(error)
+    })?;
+    if !rest.is_empty() {
+        return Err(Error::new(ErrorKind::Decode, "a stored value is damaged"));
+    }
+    Ok(value)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::net::IpAddr;
+    use std::time::{Duration, SystemTime};
+
+    use serde::Deserialize;
+
+    use super::*;
+
+    fn back<T: Serialize + DeserializeOwned>(value: &T) -> T {
+        decode(&encode(value).expect("encodes")).expect("decodes")
+    }
+
+    #[derive(Debug, PartialEq, Serialize, Deserialize)]
+    enum Shape {
+        Unit,
+        Newtype(i8),
+        Tuple(u8, u8),
+        Struct { side: f64 },
+    }
+
+    #[derive(Debug, PartialEq, Serialize, Deserialize)]
+    struct Cart {
+        items: Vec<(String, u32)>,
+        note: Option<String>,
+        shapes: Vec<Shape>,
+        by_number: BTreeMap<u16, char>,
+        address: IpAddr,
+        at: SystemTime,
+    }
+
+    // behaviour 128
+    #[test]
+    fn values_read_back_as_they_were() {
+        let cart = Cart {
+            items: vec![("日本 🦀".into(), u32::MAX)],
+            note: None,
+            shapes: vec![
+                Shape::Unit,
+                Shape::Newtype(-1),
+                Shape::Tuple(1, 2),
+                Shape::Struct { side: f64::MIN_POSITIVE },
+            ],
+            by_number: BTreeMap::from([(1, 'x'), (65_535, 'é')]),
+            address: IpAddr::from([127, 0, 0, 1]),
+            at: SystemTime::UNIX_EPOCH + Duration::new(1, 999_999_999),
+        };
+        assert_eq!(back(&cart), cart);
+        for number in [i64::MIN, -1, 0, i64::MAX] {
+            assert_eq!(back(&number), number);
+        }
+        assert_eq!(back(&u64::MAX), u64::MAX);
+        assert_eq!(back(&f64::INFINITY), f64::INFINITY);
+        assert!(back(&f64::NAN).is_nan());
+        assert_eq!(back(&i128::MIN), i128::MIN);
+        assert_eq!(back(&vec![0_u8, 255]), [0, 255]);
+    }
+
+    // behaviour 109
+    #[test]
+    fn another_type_is_an_error_and_not_absent() {
+        let bytes = encode("three").expect("encodes");
+        assert_eq!(decode::<u32>(&bytes).expect_err("no number").kind(), ErrorKind::Decode);
+        assert_eq!(decode::<u8>(&encode(&300).expect("encodes")).expect_err("too large").kind(), ErrorKind::Decode);
+    }
+
+    // defect 18
+    #[test]
+    fn what_cannot_be_encoded_is_an_error() {
+        struct Never;
+        impl Serialize for Never {
+            fn serialize<S: serde::Serializer>(&self, _: S) -> std::result::Result<S::Ok, S::Error> {
+                Err(serde::ser::Error::custom("no"))
+            }
+        }
+        assert_eq!(encode(&Never).expect_err("cannot").kind(), ErrorKind::Encode);
+    }
+
+    #[test]
+    fn a_new_field_with_a_default_reads_old_values() {
+        #[derive(Serialize)]
+        struct Old {
+            name: &'static str,
+        }
+        #[derive(Debug, PartialEq, Deserialize)]
+        struct New {
+            #[serde(default)]
+            age: u8,
+            name: String,
+        }
+        let bytes = encode(&Old { name: "ana" }).expect("encodes");
+        assert_eq!(decode::<New>(&bytes).expect("decodes"), New { age: 0, name: "ana".into() });
+    }
+}

@@ -1,0 +1,27 @@
+#![doc = include_str!("../README.md")]
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+pub mod adapter;
+mod clock;
+mod codec;
+mod cookie;
+mod error;
+mod events;
+mod key;
+mod lifetime;
+mod manager;
+mod record;
+mod session;
+mod store;
+mod token;
+
+pub use clock::{Clock, SystemClock, Timestamp};
+pub use cookie::{CookieConfig, SameSite};
+pub use error::{ConfigError, Error, ErrorKind, Result};
+pub use key::{AsKey, Key};
+pub use lifetime::{CookieKind, Lifetime};
+pub use manager::{Backend, OutagePolicy, SessionInfo, SessionManager, SessionManagerBuilder};
+pub use record::{Data, Handle, MAX_USER_BYTES, Record, RecordKind, Revision};
+pub use session::{Flash, Session, View};
+pub use store::{BoxFuture, Created, Found, MemoryStore, SessionIndex, SessionStore, Swap, Touched};
+pub use token::StoreKey;

@@ -1,0 +1,137 @@
+//! The store as the engine uses it: every wait bounded, and an answer that got lost found again.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::Patience;
+use crate::clock::Timestamp;
+use crate::error::{Error, ErrorKind, Result};
+use crate::events;
+use crate::record::{Record, Revision};
+use crate::store::{BoxFuture, Created, SessionIndex, SessionStore, Swap, Touched};
+use crate::token::StoreKey;
+
+/// Where a manager keeps its sessions. Every [`SessionStore`] is one.
+///
+/// ```
+/// use cloakroom::{Backend, MemoryStore, SessionManager};
+///
+/// let backend: Backend = MemoryStore::new().into();
+/// let sessions = SessionManager::new(backend);
+/// ```
+#[derive(Debug, Clone)]
+pub struct Backend {
+    store: Arc<dyn SessionStore>,
+}
+
+impl<S: SessionStore> From<S> for Backend {
+    fn from(store: S) -> Self {
+        Self { store: Arc::new(store) }
+    }
+}
+
+/// How often a verb is tried that failed without saying whether it took effect.
+const TRIES: u32 = 3;
+
+impl Backend {
+    pub(super) fn index(&self) -> Result<&dyn SessionIndex> {
+        self.store
+            .index()
+            .ok_or_else(|| Error::new(ErrorKind::Unsupported, "this store can neither list nor find sessions"))
+    }
+
+    pub(super) fn has_index(&self) -> bool {
+        self.store.index().is_some()
+    }
+
+    pub(super) async fn load(&self, patience: &Patience, key: &StoreKey, now: Timestamp) -> Result<Option<Record>> {
+        match self.store.try_load(key, now) {
+            Some(result) => result,
+            None => patience.wait(self.store.load(key, now)).await,
+        }
+    }
+
+    /// Creates a record under the key of a token that was just drawn: if the key is taken by this very record, an answer
+    /// was lost.
+    pub(super) async fn create(
+        &self,
+        patience: &Patience,
+        key: &StoreKey,
+        record: &Record,
+        now: Timestamp,
+    ) -> Result<Created> {
+        let (created, tries) = self.attempt(patience, || self.store.create(key, record, now)).await?;
+        if created == Created::AlreadyExists && tries > 1 {
+            let found = self.load(patience, key, now).await?;
+            if found.is_some_and(|found| found.revision == record.revision) {
+                return Ok(Created::Created);
+            }
+        }
+        Ok(created)
+    }
+
+    /// Swaps a record: if there is a conflict with this very record, an answer was lost.
+    pub(super) async fn swap(
+        &self,
+        patience: &Patience,
+        key: &StoreKey,
+        expected: Revision,
+        record: &Record,
+        now: Timestamp,
+    ) -> Result<Swap> {
+        let (swapped, tries) = self.attempt(patience, || self.store.swap(key, expected, record, now)).await?;
+        match swapped {
+            Swap::Conflict(current) if current.revision == record.revision => Ok(Swap::Swapped),
+            // Somebody wrote after us, or after the record that we meant to replace: making the change again might make
+            // it twice.
+            Swap::Conflict(current) if tries > 1 && current.revision.counter > record.revision.counter => {
+                Err(Error::new(ErrorKind::Unavailable, "the store failed, and whether it kept the change is not known"))
+            }
+            swapped => Ok(swapped),
+        }
+    }
+
+    pub(super) async fn touch(
+        &self,
+        patience: &Patience,
+        key: &StoreKey,
+        revision: Revision,
+        idle_deadline: Timestamp,
+        now: Timestamp,
+    ) -> Result<Touched> {
+        patience.wait(self.store.touch(key, revision, idle_deadline, now)).await
+    }
+
+    /// Deletes a record. The second answer is whether a record may have been deleted that is not the first.
+    pub(super) async fn delete(
+        &self,
+        patience: &Patience,
+        key: &StoreKey,
+        now: Timestamp,
+    ) -> Result<(Option<Record>, bool)> {
+        let (removed, tries) = self.attempt(patience, || self.store.delete(key, now)).await?;
+        let lost = tries > 1 && removed.is_none();
+        Ok((removed, lost))
+    }
+
+    async fn attempt<'a, T>(
+        &self,
+        patience: &Patience,
+        verb: impl Fn() -> BoxFuture<'a, Result<T>>,
+    ) -> Result<(T, u32)> {
+        let mut tries = 1;
+        loop {
+            match patience.wait(verb()).await {
+                Ok(answer) => return Ok((answer, tries)),
+                Err(error) if error.kind() == ErrorKind::Unavailable && tries < TRIES => {
+                    events::store_failed(&error, tries);
+                    if !patience.pause(Duration::from_millis(20)).await {
+                        return Err(error);
+                    }
+                    tries += 1;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+    }
+}

@@ -1,0 +1,236 @@
+//! Ending: one session, one by its handle, or all of a user; and what else a store can tell.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use super::open::moved;
+use super::{Patience, SessionManager};
+use crate::clock::Timestamp;
+use crate::error::{Error, ErrorKind, Result};
+use crate::events;
+use crate::record::{Handle, Record, RecordKind};
+use crate::session::Session;
+use crate::store::Found;
+use crate::token::StoreKey;
+
+/// A chain of markers is as long as the renewals within a marker's life.
+const LONGEST_CHAIN: usize = 64;
+
+/// How often a user's sessions are listed before the user is too quick for us.
+const MOST_ROUNDS: usize = 100;
+
+/// A live session, as its owner or an operator sees it.
+///
+/// ```
+/// # async fn example(sessions: cloakroom::SessionManager) -> cloakroom::Result<()> {
+/// for info in sessions.sessions_of("ana").await? {
+///     println!("{} since {:?}", info.handle, info.created);
+/// }
+/// # Ok(()) }
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SessionInfo {
+    /// What to call it, and to revoke it by.
+    pub handle: Handle,
+    /// Whose it is.
+    pub user: Option<Arc<str>>,
+    /// When it began.
+    pub created: SystemTime,
+    /// When activity was last noted: exact to the share of the idle time that the manager is set to.
+    pub seen: SystemTime,
+    /// When it ends if nothing happens.
+    pub expires: SystemTime,
+}
+
+impl From<Record> for SessionInfo {
+    fn from(record: Record) -> Self {
+        Self {
+            handle: record.handle,
+            created: record.created.into(),
+            seen: record.seen.into(),
+            expires: record.expires().into(),
+            user: record.user,
+        }
+    }
+}
+
+/// Beyond one request: what a store can tell of all sessions, and how to end them. A store without a
+/// [`SessionIndex`](crate::SessionIndex) answers [`Unsupported`](ErrorKind::Unsupported).
+impl SessionManager {
+    /// How many sessions are live.
+    ///
+    /// # Errors
+    ///
+    /// [`Unavailable`](ErrorKind::Unavailable), [`Unsupported`](ErrorKind::Unsupported).
+    ///
+    /// ```
+    /// # async fn example(sessions: cloakroom::SessionManager) -> cloakroom::Result<()> {
+    /// println!("{} visitors", sessions.count().await?);
+    /// # Ok(()) }
+    /// ```
+    pub async fn count(&self) -> Result<u64> {
+        self.new_patience().wait(self.0.backend.index()?.count(self.now())).await
+    }
+
+    /// Deletes what has expired, and answers how many records that were. It happens by itself as well.
+    ///
+    /// # Errors
+    ///
+    /// As for [`count`](SessionManager::count).
+    ///
+    /// ```
+    /// # async fn example(sessions: cloakroom::SessionManager) -> cloakroom::Result<()> {
+    /// sessions.sweep().await?;
+    /// # Ok(()) }
+    /// ```
+    #[doc(alias = "gc")]
+    #[doc(alias = "clear_expired")]
+    pub async fn sweep(&self) -> Result<u64> {
+        let swept = self.0.backend.index()?.sweep(self.now()).await?;
+        events::swept(swept);
+        Ok(swept)
+    }
+
+    /// The live sessions of a user, the newest first.
+    ///
+    /// # Errors
+    ///
+    /// As for [`count`](SessionManager::count).
+    ///
+    /// ```
+    /// # async fn example(sessions: cloakroom::SessionManager) -> cloakroom::Result<()> {
+    /// let devices = sessions.sessions_of("ana").await?;
+    /// # Ok(()) }
+    /// ```
+    pub async fn sessions_of(&self, user: &str) -> Result<Vec<SessionInfo>> {
+        let now = self.now();
+        let found = self.new_patience().wait(self.0.backend.index()?.find_by_user(user, now)).await?;
+        let mut sessions: Vec<SessionInfo> =
+            found.into_iter().filter(|found| found.record.is_live(now)).map(|found| found.record.into()).collect();
+        sessions.sort_unstable_by_key(|info| (std::cmp::Reverse(info.created), info.handle));
+        Ok(sessions)
+    }
+
+    /// Ends the session of this handle, wherever its visitor is; answers whether there was one. A request that is under
+    /// way with it cannot save any more.
+    ///
+    /// # Errors
+    ///
+    /// As for [`count`](SessionManager::count).
+    ///
+    /// ```
+    /// # async fn example(sessions: cloakroom::SessionManager, handle: cloakroom::Handle) -> cloakroom::Result<()> {
+    /// sessions.revoke(handle).await?;
+    /// # Ok(()) }
+    /// ```
+    pub async fn revoke(&self, handle: Handle) -> Result<bool> {
+        Ok(!self.end_handle(&self.new_patience(), handle, self.now()).await?.is_empty())
+    }
+
+    /// Ends all sessions of a user, those too that begin or are renewed meanwhile; answers how many.
+    ///
+    /// # Errors
+    ///
+    /// As for [`count`](SessionManager::count).
+    ///
+    /// ```
+    /// # async fn example(sessions: cloakroom::SessionManager) -> cloakroom::Result<()> {
+    /// let ended = sessions.revoke_user("ana").await?;
+    /// # Ok(()) }
+    /// ```
+    #[doc(alias = "logout_everywhere")]
+    pub async fn revoke_user(&self, user: &str) -> Result<usize> {
+        self.end_user(user, None).await
+    }
+
+    /// Ends all sessions of this session's user but this one; answers how many.
+    ///
+    /// # Errors
+    ///
+    /// As for [`count`](SessionManager::count) and [`Session::user`].
+    ///
+    /// ```
+    /// # async fn example(sessions: cloakroom::SessionManager, session: cloakroom::Session) -> cloakroom::Result<()> {
+    /// sessions.revoke_others(&session).await?;
+    /// # Ok(()) }
+    /// ```
+    pub async fn revoke_others(&self, session: &Session) -> Result<usize> {
+        match (session.user()?, session.handle()?) {
+            (Some(user), handle) => self.end_user(&user, handle).await,
+            (None, _) => Ok(0),
+        }
+    }
+
+    async fn end_user(&self, user: &str, except: Option<Handle>) -> Result<usize> {
+        let now = self.now();
+        let index = self.0.backend.index()?;
+        self.end_all(&self.new_patience(), now, except, || index.find_by_user(user, now)).await.map(|ended| ended.len())
+    }
+
+    async fn end_handle(&self, patience: &Patience, handle: Handle, now: Timestamp) -> Result<HashSet<Handle>> {
+        let index = self.0.backend.index()?;
+        self.end_all(patience, now, None, || index.find_by_handle(handle, now)).await
+    }
+
+    /// Ends all that `find` finds, until it finds nothing: a session that is being renewed is always found somewhere.
+    /// Answers whose sessions it ended.
+    async fn end_all<'a>(
+        &self,
+        patience: &Patience,
+        now: Timestamp,
+        except: Option<Handle>,
+        find: impl Fn() -> crate::store::BoxFuture<'a, Result<Vec<Found>>>,
+    ) -> Result<HashSet<Handle>> {
+        let mut ended = HashSet::new();
+        for _ in 0..MOST_ROUNDS {
+            let mut found = patience.wait(find()).await?;
+            found.retain(|found| Some(found.record.handle) != except);
+            if found.is_empty() {
+                return Ok(ended);
+            }
+            for Found { key, record } in found {
+                if self.end_chain(patience, key, record.handle, now).await? && ended.insert(record.handle) {
+                    events::destroyed(record.handle);
+                }
+            }
+        }
+        Err(Error::new(ErrorKind::Conflict, "sessions begin faster than they can be ended"))
+    }
+
+    /// Ends one session for good, wherever it went meanwhile.
+    pub(super) async fn end(&self, patience: &Patience, key: StoreKey, handle: Handle, now: Timestamp) -> Result<()> {
+        match self.end_chain(patience, key, handle, now).await {
+            Ok(_) => Ok(()),
+            // An answer was lost, and with it perhaps the word where the session went: its handle still finds it.
+            Err(error) if error.kind() == ErrorKind::Unavailable && self.0.backend.has_index() => {
+                self.end_handle(patience, handle, now).await.map(drop).map_err(|_| error)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Deletes a record and, if it was a marker, what it points to, to the chain's end. Answers whether a session was
+    /// among them.
+    async fn end_chain(&self, patience: &Patience, key: StoreKey, handle: Handle, now: Timestamp) -> Result<bool> {
+        let (mut key, mut ended) = (key, false);
+        for _ in 0..LONGEST_CHAIN {
+            let (removed, lost) = self.0.backend.delete(patience, &key, now).await?;
+            if lost {
+                return Err(Error::new(ErrorKind::Unavailable, "the store failed while a session was ended"));
+            }
+            let Some(removed) = removed.filter(|removed| removed.handle == handle) else { return Ok(ended) };
+            if removed.kind != RecordKind::Moved {
+                return Ok(true);
+            }
+            ended = true;
+            key = moved(&removed)?.to;
+        }
+        Ok(ended)
+    }
+
+    fn new_patience(&self) -> Patience {
+        Patience::new(self.store_timeout())
+    }
+}

@@ -1,0 +1,181 @@
+//! The engine: opens sessions and commits them, on one store, by one configuration.
+
+mod backend;
+mod builder;
+mod commit;
+mod end;
+mod open;
+mod patience;
+mod renew;
+mod sweeper;
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+pub use backend::Backend;
+pub use builder::{OutagePolicy, SessionManagerBuilder};
+pub use end::SessionInfo;
+pub(crate) use patience::Patience;
+
+use crate::adapter::{RequestHead, ToTheEnd};
+use crate::clock::{Clock, SystemClock, Timestamp};
+use crate::cookie::Cookie;
+use crate::error::Result;
+use crate::lifetime::Lifetime;
+use crate::session::Session;
+use crate::store::BoxFuture;
+use sweeper::Sweeper;
+
+/// The engine and its configuration: one for each store that an application uses, cheap to clone.
+///
+/// ```
+/// use cloakroom::{MemoryStore, SessionManager};
+///
+/// let sessions = SessionManager::new(MemoryStore::new());
+/// let app: axum::Router = axum::Router::new().layer(sessions.layer());
+/// ```
+#[derive(Clone)]
+pub struct SessionManager(Arc<Engine>);
+
+pub(crate) struct Engine {
+    backend: Backend,
+    settings: Settings,
+    sweeper: Sweeper,
+    warned_of_insecure_transport: std::sync::atomic::AtomicBool,
+}
+
+/// A configuration that was checked.
+struct Settings {
+    cookie: Cookie,
+    lifetime: Lifetime,
+    touch_share: f64,
+    grace: Duration,
+    marker_lifetime: Duration,
+    record_limit: usize,
+    store_timeout: Duration,
+    outage: OutagePolicy,
+    roll_back: Option<fn(u16) -> bool>,
+    ticket_header: Option<String>,
+    sweep_interval: Option<Duration>,
+    clock: Option<Arc<dyn Clock>>,
+}
+
+impl SessionManager {
+    /// A manager with the default configuration, which is the safe one, on this store.
+    ///
+    /// ```
+    /// # use cloakroom::{MemoryStore, SessionManager};
+    /// let sessions = SessionManager::new(MemoryStore::new());
+    /// ```
+    pub fn new(backend: impl Into<Backend>) -> Self {
+        match Self::builder(backend).build() {
+            Ok(manager) => manager,
+            Err(error) => unreachable!("the default configuration is valid: {error}"),
+        }
+    }
+
+    /// A manager with a configuration of its own, on this store.
+    ///
+    /// ```
+    /// use cloakroom::{Lifetime, MemoryStore, SessionManager};
+    ///
+    /// let sessions = SessionManager::builder(MemoryStore::new()).lifetime(Lifetime::aal2()).build()?;
+    /// # Ok::<(), cloakroom::ConfigError>(())
+    /// ```
+    pub fn builder(backend: impl Into<Backend>) -> SessionManagerBuilder {
+        SessionManagerBuilder::new(backend.into())
+    }
+
+    /// The session of a request, not yet loaded: for adapters.
+    ///
+    /// ```
+    /// # async fn example(sessions: cloakroom::SessionManager) -> cloakroom::Result<()> {
+    /// let session = sessions.open(());
+    /// session.load().await?;
+    /// # Ok(()) }
+    /// ```
+    pub fn open(&self, head: impl RequestHead) -> Session {
+        Session::new(self.clone(), head)
+    }
+
+    /// The lifetime of sessions that have none of their own.
+    ///
+    /// ```
+    /// # use cloakroom::{Lifetime, MemoryStore, SessionManager};
+    /// assert_eq!(SessionManager::new(MemoryStore::new()).lifetime(), &Lifetime::default());
+    /// ```
+    pub fn lifetime(&self) -> &Lifetime {
+        &self.0.settings.lifetime
+    }
+
+    /// The name of the cookie as a browser sees it.
+    ///
+    /// ```
+    /// # use cloakroom::{MemoryStore, SessionManager};
+    /// assert_eq!(SessionManager::new(MemoryStore::new()).cookie_name(), "__Host-sid");
+    /// ```
+    pub fn cookie_name(&self) -> &str {
+        &self.0.settings.cookie.name
+    }
+
+    /// The header that carries tickets beside the cookie, if one was chosen.
+    ///
+    /// ```
+    /// # use cloakroom::{MemoryStore, SessionManager};
+    /// assert_eq!(SessionManager::new(MemoryStore::new()).ticket_header(), None);
+    /// ```
+    pub fn ticket_header(&self) -> Option<&str> {
+        self.0.settings.ticket_header.as_deref()
+    }
+
+    /// Whether the adapter should find out if a request seems to have come over plain http: only until the warning has
+    /// been given.
+    ///
+    /// ```
+    /// # use cloakroom::{CookieConfig, MemoryStore, SessionManager};
+    /// let plain = CookieConfig::default().insecure_plain_http();
+    /// let sessions = SessionManager::builder(MemoryStore::new()).cookie(plain).build()?;
+    /// assert!(!sessions.minds_insecure_transport());
+    /// # Ok::<(), cloakroom::ConfigError>(())
+    /// ```
+    pub fn minds_insecure_transport(&self) -> bool {
+        let warned = &self.0.warned_of_insecure_transport;
+        self.settings().cookie.secure && !warned.load(std::sync::atomic::Ordering::Relaxed)
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        match &self.settings().clock {
+            Some(clock) => clock.now(),
+            None => SystemClock.now(),
+        }
+    }
+
+    pub(crate) fn store_timeout(&self) -> Duration {
+        self.settings().store_timeout
+    }
+
+    /// Whether both are one and the same, and not only alike.
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
+    fn settings(&self) -> &Settings {
+        &self.0.settings
+    }
+}
+
+impl fmt::Debug for SessionManager {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SessionManager")
+            .field("backend", &self.0.backend)
+            .field("cookie", &self.0.settings.cookie.name)
+            .field("lifetime", &self.0.settings.lifetime)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Drives work on a store to its end even if whoever waits for it is dropped.
+pub(crate) async fn to_the_end<T: Send + Unpin + 'static>(work: BoxFuture<'static, Result<T>>) -> Result<T> {
+    ToTheEnd::Here(work).await?
+}

@@ -1,0 +1,239 @@
+//! Opening: find the ticket, check its form, look it up.
+
+use super::{OutagePolicy, Patience, SessionManager};
+use crate::clock::Timestamp;
+use crate::cookie::candidates;
+use crate::error::{Error, ErrorKind, Result};
+use crate::events;
+use crate::record::{Moved, Record, RecordKind};
+use crate::session::state::{Channel, Open, Standing, Ticket};
+use crate::session::{Draft, Session};
+use crate::store::Swap;
+use crate::token::Token;
+
+/// How many tickets of one request are looked up.
+const MOST_TICKETS: usize = 4;
+
+/// How many renewals a ticket is followed through; more than one means that a visitor was cut off twice.
+const MOST_MOVES: usize = 8;
+
+/// What a ticket opens.
+enum Opened {
+    Nothing,
+    /// A session, and whether the visitor has yet to be told its new ticket.
+    Session(Ticket, Draft, bool),
+    /// A session that has moved to a ticket that this visitor is just being given.
+    Replaced,
+}
+
+impl SessionManager {
+    /// Opens the session of a request; an empty one where no ticket opens any.
+    pub(crate) async fn load(&self, session: &Session) -> Result<Box<Open>> {
+        let mut open = Box::new(Open::empty(self.settings().record_limit));
+        let tickets = self.tickets(session, &mut open);
+        match self.load_first(session.patience(), tickets, &mut open).await {
+            Ok(()) => Ok(open),
+            Err(error) if self.settings().outage == OutagePolicy::Anonymous => {
+                events::outage(&error);
+                open.standing = Standing::Outage;
+                Ok(open)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The tickets of the request that have the form of one: of the header first, then of the cookies in their order.
+    fn tickets(&self, session: &Session, open: &mut Open) -> [Option<(Channel, Token)>; MOST_TICKETS] {
+        let mut tickets = [const { None }; MOST_TICKETS];
+        let mut found = 0;
+        let mut add = |channel, text: &[u8]| match Token::parse(text) {
+            Some(token) if found < MOST_TICKETS => {
+                tickets[found] = Some((channel, token));
+                found += 1;
+            }
+            Some(_) => {}
+            None => events::forged(),
+        };
+        let header = self.settings().ticket_header.as_ref().and_then(|_| session.head().ticket_header());
+        if let Some(text) = header {
+            add(Channel::Header, text.trim_ascii());
+        }
+        let name = self.cookie_name();
+        session.head().cookie_headers(&mut |cookies| {
+            for text in candidates(cookies, name) {
+                open.cookie_sent = true;
+                add(Channel::Cookie, text);
+            }
+        });
+        if header.is_some() && !open.cookie_sent {
+            open.channel = Channel::Header;
+        }
+        tickets
+    }
+
+    async fn load_first(
+        &self,
+        patience: &Patience,
+        tickets: [Option<(Channel, Token)>; MOST_TICKETS],
+        open: &mut Open,
+    ) -> Result<()> {
+        for (channel, token) in tickets.into_iter().flatten() {
+            match self.open_ticket(patience, token).await? {
+                Opened::Session(ticket, draft, moved) => {
+                    events::loaded(ticket.record.handle);
+                    open.channel = channel;
+                    open.standing = Standing::Usable;
+                    open.handle = Some(ticket.record.handle);
+                    open.draft = draft;
+                    if moved {
+                        open.reply = self.issue(&ticket, &open.draft)?;
+                    }
+                    open.ticket = Some(ticket);
+                    return Ok(());
+                }
+                // Another cookie of the name may still open a session.
+                Opened::Replaced => open.standing = Standing::Replaced,
+                Opened::Nothing => events::expired(),
+            }
+        }
+        Ok(())
+    }
+
+    async fn open_ticket(&self, patience: &Patience, token: Token) -> Result<Opened> {
+        let now = self.now();
+        let key = token.store_key();
+        let record = match self.0.backend.load(patience, &key, now).await {
+            Ok(Some(record)) => record,
+            Ok(None) => return Ok(Opened::Nothing),
+            Err(error) => return unreadable(error),
+        };
+        let result = match record.kind {
+            RecordKind::Live => self.opened(Ticket { token, key, record }, false),
+            // Nobody has the ticket of a pending record yet.
+            RecordKind::Pending => return Ok(Opened::Nothing),
+            RecordKind::Moved => self.open_moved(patience, Ticket { token, key, record }, now).await,
+        };
+        result.or_else(unreadable)
+    }
+
+    fn opened(&self, ticket: Ticket, moved: bool) -> Result<Opened> {
+        let draft = Draft::of(&ticket.record, self.settings().record_limit)?;
+        Ok(Opened::Session(ticket, draft, moved))
+    }
+
+    /// A ticket that was replaced. After a periodic renewal its holder follows; after an explicit one nobody does.
+    async fn open_moved(&self, patience: &Patience, marker: Ticket, now: Timestamp) -> Result<Opened> {
+        let moved = moved(&marker.record)?;
+        let in_grace = now < moved.at + self.settings().grace;
+        if moved.nonce.is_some() {
+            return match if in_grace { self.follow(patience, marker, now).await? } else { None } {
+                Some(ticket) => self.opened(ticket, true),
+                None => Ok(Opened::Nothing),
+            };
+        }
+        if let Some(ticket) = self.take_back(patience, &marker, &moved, now).await? {
+            return self.opened(ticket, false);
+        }
+        Ok(if in_grace { Opened::Replaced } else { Opened::Nothing })
+    }
+
+    /// Follows a session through periodic renewals, to where it lives now.
+    pub(super) async fn follow(&self, patience: &Patience, marker: Ticket, now: Timestamp) -> Result<Option<Ticket>> {
+        let mut ticket = marker;
+        for _ in 0..MOST_MOVES {
+            let moved = moved(&ticket.record)?;
+            let Some(nonce) = moved.nonce else { return Ok(None) };
+            let token = ticket.token.successor(&nonce);
+            let key = token.store_key();
+            if key != moved.to {
+                return Ok(None);
+            }
+            let Some(mut record) = self.0.backend.load(patience, &key, now).await? else { return Ok(None) };
+            if record.kind == RecordKind::Pending {
+                // Whoever renewed it was cut off, or is about to do just this.
+                match self.promote(patience, &Ticket { token: token.clone(), key, record }, &moved, now).await? {
+                    Some(promoted) => record = promoted,
+                    None => return Ok(None),
+                }
+            }
+            ticket = Ticket { token, key, record };
+            if ticket.record.kind == RecordKind::Live {
+                return Ok(Some(ticket));
+            }
+        }
+        Ok(None)
+    }
+
+    async fn promote(
+        &self,
+        patience: &Patience,
+        pending: &Ticket,
+        moved: &Moved,
+        now: Timestamp,
+    ) -> Result<Option<Record>> {
+        let mut live = pending.record.clone();
+        live.kind = RecordKind::Live;
+        live.revision = pending.record.revision.next();
+        live.absolute_deadline = moved.absolute_deadline;
+        live.idle_deadline = moved.idle_deadline;
+        match self.0.backend.swap(patience, &pending.key, pending.record.revision, &live, now).await? {
+            Swap::Swapped => Ok(Some(live)),
+            Swap::Conflict(current) => Ok(Some(current)),
+            Swap::Gone => Ok(None),
+        }
+    }
+
+    /// Takes back an explicit renewal that a crash cut off before anybody was given the new ticket: the session lives on
+    /// at its old place. Whoever renews may take as long as it waits for a store, so it is left alone for that long.
+    async fn take_back(
+        &self,
+        patience: &Patience,
+        marker: &Ticket,
+        moved: &Moved,
+        now: Timestamp,
+    ) -> Result<Option<Ticket>> {
+        if now < moved.at + self.settings().store_timeout {
+            return Ok(None);
+        }
+        let backend = &self.0.backend;
+        let Some(pending) = backend.load(patience, &moved.to, now).await? else { return Ok(None) };
+        if pending.kind != RecordKind::Pending {
+            return Ok(None);
+        }
+        // With another revision it can no longer be promoted by whoever made it.
+        let mut stopped = pending.clone();
+        stopped.revision = pending.revision.next();
+        if backend.swap(patience, &moved.to, pending.revision, &stopped, now).await? != Swap::Swapped {
+            return Ok(None);
+        }
+        let mut draft = Draft::of(&marker.record, usize::MAX)?;
+        draft.values.remove_own::<Moved>();
+        let mut live = marker.record.clone();
+        live.kind = RecordKind::Live;
+        live.revision = marker.record.revision.next();
+        live.idle_deadline = moved.idle_deadline;
+        live.absolute_deadline = moved.absolute_deadline;
+        live.data = draft.values.to_data();
+        if backend.swap(patience, &marker.key, marker.record.revision, &live, now).await? != Swap::Swapped {
+            return Ok(None);
+        }
+        backend.delete(patience, &moved.to, now).await?;
+        events::renewed(live.handle, "a renewal that was cut off is taken back");
+        Ok(Some(Ticket { record: live, ..marker.clone() }))
+    }
+}
+
+/// Where a marker says that its session went.
+pub(super) fn moved(record: &Record) -> Result<Moved> {
+    let values = crate::record::Values::from_stored(record.data.clone())?;
+    values.own()?.ok_or_else(|| Error::new(ErrorKind::Decode, "a marker does not say where its session went"))
+}
+
+/// What cannot be read opens nothing, and is left to expire; a store that fails is no absent session.
+fn unreadable(error: Error) -> Result<Opened> {
+    if error.kind() != ErrorKind::Decode {
+        return Err(error);
+    }
+    events::unreadable(&error);
+    Ok(Opened::Nothing)
+}

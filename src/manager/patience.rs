@@ -1,0 +1,95 @@
+//! Bounds on waiting for a store: one for all that a request waits, and one for retries after a conflict.
+
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::Poll;
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep, timeout};
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::token::random;
+
+/// How much longer a request waits for its store.
+#[derive(Debug)]
+pub(crate) struct Patience {
+    limit: Duration,
+    spent_micros: AtomicU64,
+}
+
+impl Patience {
+    pub(crate) fn new(limit: Duration) -> Self {
+        Self { limit, spent_micros: AtomicU64::new(0) }
+    }
+
+    /// Waits for a verb of the store, no longer than what is left. A verb that answers at once costs no timer.
+    pub(crate) async fn wait<T>(&self, verb: impl Future<Output = Result<T>>) -> Result<T> {
+        let mut verb = pin!(verb);
+        if let Poll::Ready(result) = poll_fn(|cx| Poll::Ready(verb.as_mut().poll(cx))).await {
+            return result;
+        }
+        let start = Instant::now();
+        let result = timeout(self.left(), verb).await;
+        self.spend(start);
+        result.unwrap_or_else(|_| {
+            Err(Error::new(ErrorKind::Unavailable, format!("the store did not answer within {:?}", self.limit)))
+        })
+    }
+
+    /// Lets a moment pass before a failed verb is tried again; false if there is no time for it.
+    pub(crate) async fn pause(&self, most: Duration) -> bool {
+        let pause = jittered(most);
+        if self.left() <= pause {
+            return false;
+        }
+        let start = Instant::now();
+        sleep(pause).await;
+        self.spend(start);
+        true
+    }
+
+    fn left(&self) -> Duration {
+        self.limit.saturating_sub(Duration::from_micros(self.spent_micros.load(Ordering::Relaxed)))
+    }
+
+    fn spend(&self, since: Instant) {
+        let micros = u64::try_from(since.elapsed().as_micros()).unwrap_or(u64::MAX);
+        self.spent_micros.fetch_add(micros, Ordering::Relaxed);
+    }
+}
+
+/// Retries after a conflict: at once the first time, then after longer and longer pauses, for two seconds in all.
+#[derive(Debug)]
+pub(crate) struct Retry {
+    started: Option<Instant>,
+    pub(crate) attempt: u32,
+}
+
+impl Retry {
+    const FOR: Duration = Duration::from_secs(2);
+
+    pub(crate) fn new() -> Self {
+        Self { started: None, attempt: 0 }
+    }
+
+    pub(crate) async fn next(&mut self) -> Result<()> {
+        self.attempt += 1;
+        let started = *self.started.get_or_insert_with(Instant::now);
+        if started.elapsed() >= Self::FOR {
+            return Err(Error::new(
+                ErrorKind::Conflict,
+                "other requests change this session faster than it can be saved",
+            ));
+        }
+        if self.attempt > 1 {
+            sleep(jittered(Duration::from_micros(500) * 2_u32.pow(self.attempt.min(7)))).await;
+        }
+        Ok(())
+    }
+}
+
+/// Something between nothing and `most`, so that requests that met once do not meet again.
+fn jittered(most: Duration) -> Duration {
+    most.mul_f64(f64::from(u32::from_le_bytes(random())) / f64::from(u32::MAX))
+}

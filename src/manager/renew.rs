@@ -1,0 +1,120 @@
+//! Renewal: the session moves to a fresh token, and the old ticket is cut off.
+//!
+//! One key at a time, so that it holds on every store: the new record is created as pending, the old one is swapped for
+//! a marker, the new one is promoted, and only then is the visitor told. A crash after any step leaves a session that
+//! opens: before the marker the old ticket opens it as ever; after it, the next request with the old ticket follows (after
+//! a periodic renewal) or takes the renewal back (after an explicit one).
+
+use std::time::Duration;
+
+use super::commit::{ended, taken};
+use super::patience::Retry;
+use super::{Patience, SessionManager};
+use crate::clock::Timestamp;
+use crate::error::Result;
+use crate::events;
+use crate::record::{Moved, Record, RecordKind, RenewedAt, Values};
+use crate::session::state::{Renewal, Ticket};
+use crate::session::{ChangeLog, Draft};
+use crate::store::{Created, Swap};
+use crate::token::{NONCE_BYTES, StoreKey, Token, random};
+
+impl SessionManager {
+    pub(super) async fn renew(
+        &self,
+        patience: &Patience,
+        renewal: Renewal,
+        mut ticket: Ticket,
+        mut draft: Draft,
+        log: &mut ChangeLog,
+        now: Timestamp,
+    ) -> Result<Ticket> {
+        let backend = &self.0.backend;
+        let mut retry = Retry::new();
+        loop {
+            let nonce: Option<[u8; NONCE_BYTES]> = (renewal == Renewal::Periodic).then(random);
+            let token = nonce.map_or_else(Token::random, |nonce| ticket.token.successor(&nonce));
+            let (pending, live) = self.renewed_records(&ticket.record, &mut draft, now)?;
+            let new = Ticket::new(token, pending);
+            if backend.create(patience, &new.key, &new.record, now).await? == Created::AlreadyExists {
+                return Err(taken());
+            }
+            let marker = self.marker(&ticket.record, &live, new.key, nonce, now)?;
+            match backend.swap(patience, &ticket.key, ticket.record.revision, &marker, now).await? {
+                Swap::Swapped => {}
+                Swap::Gone => {
+                    backend.delete(patience, &new.key, now).await?;
+                    return Err(ended());
+                }
+                Swap::Conflict(current) => {
+                    backend.delete(patience, &new.key, now).await?;
+                    retry.next().await?;
+                    events::conflict(current.handle, retry.attempt);
+                    let moved = current.kind == RecordKind::Moved;
+                    ticket = self.catch_up(patience, ticket, current, now).await?;
+                    draft = self.redraft(&ticket, log)?;
+                    if moved && renewal == Renewal::Periodic {
+                        // Another request has just renewed it; that serves for both.
+                        return self.write(patience, ticket, draft, log, now).await;
+                    }
+                    continue;
+                }
+            }
+            let record = match backend.swap(patience, &new.key, new.record.revision, &live, now).await? {
+                Swap::Swapped => live,
+                // A request that followed was quicker to promote it.
+                Swap::Conflict(current) if nonce.is_some() && current.kind == RecordKind::Live => current,
+                // Revoked in between, or taken back because this took too long.
+                Swap::Conflict(_) | Swap::Gone => return Err(ended()),
+            };
+            let why = if nonce.is_some() { "its time had come" } else { "asked for" };
+            events::renewed(record.handle, why);
+            return Ok(Ticket { record, ..new });
+        }
+    }
+
+    /// The new record as it is created, and as it is promoted.
+    fn renewed_records(&self, old: &Record, draft: &mut Draft, now: Timestamp) -> Result<(Record, Record)> {
+        if self.lifetime_of(draft)?.renewal_interval().is_some() {
+            draft.values.set_own(&RenewedAt(now), usize::MAX)?;
+        }
+        let mut live = self.next_record(old, draft, now)?;
+        live.seen = now;
+        let mut pending = live.clone();
+        pending.kind = RecordKind::Pending;
+        live.revision = pending.revision.next();
+        // Longer than its marker: as long as that one can be taken back, a missing pending record was revoked.
+        let deadline = self.marker_deadline(now) + Duration::from_secs(60);
+        (pending.idle_deadline, pending.absolute_deadline) = (deadline, deadline);
+        Ok((pending, live))
+    }
+
+    /// What takes the place of the old record: its values as they were, in case the renewal is taken back.
+    fn marker(
+        &self,
+        old: &Record,
+        live: &Record,
+        to: StoreKey,
+        nonce: Option<[u8; NONCE_BYTES]>,
+        now: Timestamp,
+    ) -> Result<Record> {
+        // Who follows a periodic renewal finds the new deadlines, who takes back an explicit one the old.
+        let source = if nonce.is_some() { live } else { old };
+        let (idle_deadline, absolute_deadline) = (source.idle_deadline, source.absolute_deadline);
+        let mut values = Values::from_stored(old.data.clone())?;
+        values.set_own(&Moved { to, nonce, at: now, idle_deadline, absolute_deadline }, usize::MAX)?;
+        let deadline = self.marker_deadline(now);
+        Ok(Record {
+            kind: RecordKind::Moved,
+            revision: old.revision.next(),
+            idle_deadline: deadline,
+            absolute_deadline: deadline,
+            data: values.to_data(),
+            ..old.clone()
+        })
+    }
+
+    fn marker_deadline(&self, now: Timestamp) -> Timestamp {
+        now + self.settings().grace + self.settings().marker_lifetime
+    }
+}

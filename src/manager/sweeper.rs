@@ -1,0 +1,54 @@
+//! Deletes what has expired, now and then, without anyone asking.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::runtime::Handle;
+use tokio::task::JoinHandle;
+
+use super::SessionManager;
+use crate::events;
+use crate::token::random;
+
+/// A task that sweeps for as long as its manager is in use: begun with the first session, ended with the manager.
+#[derive(Debug, Default)]
+pub(super) struct Sweeper(Mutex<Option<JoinHandle<()>>>);
+
+impl Sweeper {
+    /// Begins to sweep, unless a task does already. One that ended with its runtime is begun again.
+    // behaviour 14
+    pub(super) fn start(&self, manager: &SessionManager) {
+        let Some(interval) = manager.0.settings.sweep_interval.filter(|_| manager.0.backend.has_index()) else {
+            return;
+        };
+        let mut task = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if task.as_ref().is_some_and(|task| !task.is_finished()) {
+            return;
+        }
+        let Ok(runtime) = Handle::try_current() else { return };
+        let engine = Arc::downgrade(&manager.0);
+        *task = Some(runtime.spawn(async move {
+            loop {
+                tokio::time::sleep(jittered(interval)).await;
+                let Some(engine) = engine.upgrade() else { return };
+                // An error is no reason to stop.
+                if let Err(error) = SessionManager(engine).sweep().await {
+                    events::sweep_failed(&error);
+                }
+            }
+        }));
+    }
+}
+
+impl Drop for Sweeper {
+    fn drop(&mut self) {
+        if let Some(task) = self.0.get_mut().unwrap_or_else(PoisonError::into_inner) {
+            task.abort();
+        }
+    }
+}
+
+/// Between three and five quarters, so that processes on one store do not sweep in step.
+fn jittered(interval: Duration) -> Duration {
+    interval.mul_f64(0.75 + f64::from(u16::from_le_bytes(random())) / f64::from(u16::MAX) / 2.0)
+}

@@ -1,0 +1,235 @@
+//! What a store keeps of one session.
+
+mod bytes;
+mod own;
+mod values;
+
+use std::fmt;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use base64ct::{Base64UrlUnpadded, Encoding};
+
+pub use bytes::Data;
+pub(crate) use own::{AuthenticatedAt, Flashes, Moved, RenewedAt, WaitingFlash};
+pub(crate) use values::{Space, Values};
+
+use crate::clock::Timestamp;
+use crate::error::{Error, ErrorKind, Result};
+use crate::token::random;
+
+/// The longest user identifier, in bytes: enough for an e-mail address (254) or an OpenID Connect subject (255).
+pub const MAX_USER_BYTES: usize = 512;
+
+/// One session as a store keeps it: columns that the store can see, and data that is opaque to it.
+///
+/// A store keeps a record whole: all fields come back as they were given. [`encode`](Record::encode) and
+/// [`decode`](Record::decode) turn it into bytes for stores that have no columns of their own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Record {
+    /// Whether a ticket opens it.
+    pub kind: RecordKind,
+    /// Which version of the record this is; [`swap`](crate::SessionStore::swap) compares it.
+    pub revision: Revision,
+    /// The session's public name, the same after every renewal.
+    pub handle: Handle,
+    /// When the session began.
+    pub created: Timestamp,
+    /// When activity was last noted: exact to the share of the idle time that the manager is set to.
+    pub seen: Timestamp,
+    /// When the session ends if nothing happens; activity moves it forward.
+    pub idle_deadline: Timestamp,
+    /// When the session ends whatever happens.
+    pub absolute_deadline: Timestamp,
+    /// Whose session it is.
+    pub user: Option<Arc<str>>,
+    /// The session's values, with their format version. A store never looks inside.
+    pub data: Data,
+}
+
+/// What a record is to whoever presents its ticket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum RecordKind {
+    /// A session.
+    Live,
+    /// The new place of a session that is being renewed; nobody has its ticket yet.
+    Pending,
+    /// The old place of a session that was renewed: says where it went.
+    Moved,
+}
+
+impl Record {
+    /// When the record expires: the earlier of its two deadlines.
+    ///
+    /// ```
+    /// # fn example(record: cloakroom::Record) {
+    /// assert!(record.expires() <= record.absolute_deadline);
+    /// # }
+    /// ```
+    pub fn expires(&self) -> Timestamp {
+        self.idle_deadline.min(self.absolute_deadline)
+    }
+
+    /// Whether the record has expired at `now`; at the very instant of a deadline it has.
+    ///
+    /// ```
+    /// # fn example(record: cloakroom::Record) {
+    /// assert!(record.is_expired(record.expires()));
+    /// # }
+    /// ```
+    pub fn is_expired(&self, now: Timestamp) -> bool {
+        now >= self.expires()
+    }
+
+    /// Whether a store counts and lists the record at `now`: it is live and has not expired.
+    ///
+    /// ```
+    /// # fn example(record: cloakroom::Record) {
+    /// assert!(!record.is_live(record.expires()));
+    /// # }
+    /// ```
+    pub fn is_live(&self, now: Timestamp) -> bool {
+        self.kind == RecordKind::Live && !self.is_expired(now)
+    }
+
+    /// Moves the idle deadline as [`SessionStore::touch`](crate::SessionStore::touch) promises: forward, never back,
+    /// and not beyond the absolute one. For stores that hold records as they are.
+    ///
+    /// ```
+    /// # fn example(mut record: cloakroom::Record, now: cloakroom::Timestamp) {
+    /// record.touch(cloakroom::Timestamp::NEVER, now);
+    /// assert_eq!(record.idle_deadline, record.absolute_deadline);
+    /// # }
+    /// ```
+    pub fn touch(&mut self, idle_deadline: Timestamp, now: Timestamp) {
+        self.idle_deadline = idle_deadline.min(self.absolute_deadline).max(self.idle_deadline);
+        self.seen = self.seen.max(now);
+    }
+}
+
+/// Which version of a record this is: a counter, and a tag drawn for each attempt to write.
+///
+/// After an answer was lost, the tag tells whether the version in the store is one's own write or another's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Revision {
+    /// How often the session was written.
+    pub counter: u64,
+    /// Drawn at random for this write.
+    pub tag: u64,
+}
+
+impl Revision {
+    /// The revision of a new record.
+    ///
+    /// ```
+    /// use cloakroom::Revision;
+    ///
+    /// assert_eq!(Revision::first().counter, 1);
+    /// assert_ne!(Revision::first(), Revision::first());
+    /// ```
+    pub fn first() -> Self {
+        Self { counter: 1, tag: u64::from_le_bytes(random()) }
+    }
+
+    /// The revision of an attempt to write over this one.
+    ///
+    /// ```
+    /// # use cloakroom::Revision;
+    /// let first = Revision::first();
+    /// assert_eq!(first.next().counter, 2);
+    /// ```
+    #[must_use]
+    pub fn next(self) -> Self {
+        Self { counter: self.counter.wrapping_add(1), tag: u64::from_le_bytes(random()) }
+    }
+}
+
+/// A session's public name: 128 random bits, for device lists, logs and revocation.
+///
+/// It is the same after every renewal, safe in a URL, and opens nothing.
+///
+/// ```
+/// use cloakroom::Handle;
+///
+/// let handle = Handle::random();
+/// assert_eq!(handle.to_string().parse::<Handle>()?, handle);
+/// # Ok::<(), cloakroom::Error>(())
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Handle([u8; 16]);
+
+impl Handle {
+    const CHARACTERS: usize = 22;
+
+    /// A handle that nobody has.
+    ///
+    /// ```
+    /// # use cloakroom::Handle;
+    /// assert_ne!(Handle::random(), Handle::random());
+    /// ```
+    pub fn random() -> Self {
+        Self(random())
+    }
+
+    /// The handle of these bytes, as a store reads it back.
+    ///
+    /// ```
+    /// # use cloakroom::Handle;
+    /// assert_eq!(Handle::from_bytes([1; 16]).as_bytes(), &[1; 16]);
+    /// ```
+    pub const fn from_bytes(bytes: [u8; 16]) -> Self {
+        Self(bytes)
+    }
+
+    /// The 16 bytes of the handle.
+    ///
+    /// ```
+    /// # use cloakroom::Handle;
+    /// assert_eq!(Handle::random().as_bytes().len(), 16);
+    /// ```
+    pub const fn as_bytes(&self) -> &[u8; 16] {
+        &self.0
+    }
+}
+
+impl fmt::Display for Handle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut buffer = [0; Self::CHARACTERS];
+        f.write_str(Base64UrlUnpadded::encode(&self.0, &mut buffer).unwrap_or_default())
+    }
+}
+
+impl fmt::Debug for Handle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Handle({self})")
+    }
+}
+
+impl FromStr for Handle {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        let mut bytes = [0; 16];
+        match Base64UrlUnpadded::decode(text, &mut bytes) {
+            Ok(decoded) if decoded.len() == 16 && text.len() == Self::CHARACTERS => Ok(Self(bytes)),
+            _ => Err(Error::new(ErrorKind::Decode, "a handle is 22 characters of base64url")),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_handle_has_one_written_form() {
+        let handle = Handle::from_bytes([0xfb; 16]);
+        let text = handle.to_string();
+        assert_eq!(text.parse::<Handle>().ok(), Some(handle));
+        for bad in ["", "short", &format!("{text}A"), &text.replace('-', "+"), &format!("{}=", &text[..21])] {
+            assert!(bad.parse::<Handle>().is_err(), "{bad}");
+        }
+    }
+}

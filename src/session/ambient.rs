@@ -1,0 +1,68 @@
+//! The session of the current task, for code with no request in sight.
+
+use std::future::Future;
+
+use tokio::task::futures::TaskLocalFuture;
+
+use super::Session;
+use crate::error::{Error, ErrorKind, Result};
+
+tokio::task_local! {
+    static CURRENT: Session;
+}
+
+impl Session {
+    /// The session of the request that this code serves, from any depth of the application.
+    ///
+    /// It is the one that the request's extractor loaded. Where nothing asked for it, load it first: see
+    /// [`load`](Session::load). A spawned task takes it along with [`scope`](Session::scope).
+    ///
+    /// # Errors
+    ///
+    /// [`NotLoaded`](ErrorKind::NotLoaded) outside of a request, or if the session layer is missing.
+    ///
+    /// ```
+    /// use cloakroom::Session;
+    ///
+    /// /// A model: nobody passes it a session.
+    /// fn cart() -> cloakroom::Result<Vec<String>> {
+    ///     Ok(Session::current()?.get("cart")?.unwrap_or_default())
+    /// }
+    /// ```
+    pub fn current() -> Result<Self> {
+        CURRENT.try_with(Clone::clone).map_err(|_| {
+            Error::new(
+                ErrorKind::NotLoaded,
+                "there is no session here: the session layer is missing (add `.layer(sessions.layer())` to the router), \
+                 or this task was spawned without it (spawn `session.scope(future)`)",
+            )
+        })
+    }
+
+    /// Runs `future` with this session as the [current](Session::current) one: for tasks that outlive the handler, and
+    /// for adapters.
+    ///
+    /// ```
+    /// # async fn example(session: cloakroom::Session) {
+    /// tokio::spawn(session.clone().scope(async {
+    ///     let email: Option<String> = cloakroom::Session::current()?.get("email")?;
+    ///     Ok::<_, cloakroom::Error>(email)
+    /// }));
+    /// # }
+    /// ```
+    pub fn scope<F: Future>(self, future: F) -> TaskLocalFuture<Self, F> {
+        CURRENT.scope(self, future)
+    }
+
+    /// Runs `f` with this session as the [current](Session::current) one.
+    ///
+    /// ```
+    /// # use cloakroom::Session;
+    /// # fn example(session: Session) {
+    /// let same = session.enter(Session::current);
+    /// # }
+    /// ```
+    pub fn enter<R>(&self, f: impl FnOnce() -> R) -> R {
+        CURRENT.sync_scope(self.clone(), f)
+    }
+}

@@ -1,0 +1,216 @@
+//! One request's handle on its session.
+
+mod ambient;
+mod data;
+mod draft;
+mod flash;
+mod identity;
+mod lifetime;
+pub(crate) mod state;
+mod transient;
+mod update;
+
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+pub(crate) use draft::{ChangeLog, Draft};
+pub use flash::Flash;
+pub use update::View;
+
+use crate::adapter::RequestHead;
+use crate::error::{Error, ErrorKind, Result};
+use crate::manager::{Patience, SessionManager};
+use state::Open;
+
+/// One request's handle on the session of its visitor.
+///
+/// It is cheap to clone, and all clones, in handlers, models, templates and tasks, are the same session. It has to be
+/// loaded once, by an extractor or by [`load`](Session::load); from then on every call is synchronous, touches memory
+/// only, and what was changed is committed when the response head is ready.
+///
+/// Values are whatever [serde](https://serde.rs) can write and read. They are kept under string keys, or under a
+/// [`Key`](crate::Key) that knows their type.
+///
+/// ```
+/// use cloakroom::Session;
+///
+/// async fn handler(session: Session) -> cloakroom::Result<String> {
+///     let visits = session.update("visits", |n: Option<u32>| n.unwrap_or(0) + 1)?;
+///     Ok(format!("visit {visits}"))
+/// }
+/// ```
+#[derive(Clone)]
+pub struct Session(Arc<Shared<dyn RequestHead>>);
+
+/// The request's head is last, so that one allocation holds it all, whatever the framework.
+pub(crate) struct Shared<H: ?Sized> {
+    manager: SessionManager,
+    /// Held while the store is asked, so that several tasks of a request load once and commit one after another.
+    gate: tokio::sync::Mutex<()>,
+    patience: Patience,
+    inner: Mutex<Inner>,
+    head: H,
+}
+
+struct Inner {
+    open: Option<Box<Open>>,
+    /// Whether the response head has been sent.
+    sent: bool,
+}
+
+impl Session {
+    pub(crate) fn new(manager: SessionManager, head: impl RequestHead) -> Self {
+        let patience = Patience::new(manager.store_timeout());
+        let inner = Mutex::new(Inner { open: None, sent: false });
+        Self(Arc::new(Shared { manager, gate: tokio::sync::Mutex::new(()), patience, inner, head }))
+    }
+
+    pub(crate) fn manager(&self) -> &SessionManager {
+        &self.0.manager
+    }
+
+    pub(crate) fn patience(&self) -> &Patience {
+        &self.0.patience
+    }
+
+    pub(crate) fn head(&self) -> &dyn RequestHead {
+        &self.0.head
+    }
+
+    pub(crate) async fn gate(&self) -> tokio::sync::MutexGuard<'_, ()> {
+        self.0.gate.lock().await
+    }
+
+    /// Loads the session, once; every later call answers at once. Extractors do it.
+    ///
+    /// # Errors
+    ///
+    /// [`Unavailable`](ErrorKind::Unavailable) if the store does not answer and the outage policy is to fail; the next
+    /// call tries again.
+    ///
+    /// ```
+    /// use cloakroom::Session;
+    ///
+    /// /// Somewhere in the application, where no handler asked for the session.
+    /// async fn greeting() -> cloakroom::Result<Option<String>> {
+    ///     let session = Session::current()?;
+    ///     session.load().await?;
+    ///     session.get("name")
+    /// }
+    /// ```
+    pub async fn load(&self) -> Result<()> {
+        if self.is_loaded() {
+            return Ok(());
+        }
+        let _gate = self.gate().await;
+        if self.is_loaded() {
+            return Ok(());
+        }
+        let mut open = self.manager().load(self).await?;
+        let mut inner = self.lock();
+        open.sent = inner.sent;
+        inner.open = Some(open);
+        Ok(())
+    }
+
+    /// Whether the session has been loaded in this request.
+    ///
+    /// ```
+    /// # async fn example(session: cloakroom::Session) -> cloakroom::Result<()> {
+    /// session.load().await?;
+    /// assert!(session.is_loaded());
+    /// # Ok(()) }
+    /// ```
+    pub fn is_loaded(&self) -> bool {
+        self.lock().open.is_some()
+    }
+
+    /// Commits what was changed so far, without waiting for the response.
+    ///
+    /// Where the response head has been sent, in a body or a WebSocket, this is the way to keep a change.
+    ///
+    /// # Errors
+    ///
+    /// [`Ended`](ErrorKind::Ended) if another request ended the session, [`Conflict`](ErrorKind::Conflict) if others
+    /// change it faster, [`Unavailable`](ErrorKind::Unavailable) or [`Full`](ErrorKind::Full) if the store cannot take
+    /// it. After an error the changes are still there, to be saved again or at the end; after `Ended` they are dropped.
+    ///
+    /// ```
+    /// # async fn example(session: cloakroom::Session) -> cloakroom::Result<()> {
+    /// session.set("step", "paid")?;
+    /// session.save().await?;
+    /// # Ok(()) }
+    /// ```
+    #[doc(alias = "commit")]
+    pub async fn save(&self) -> Result<()> {
+        self.with(|_| Ok(()))?;
+        let session = self.clone();
+        crate::manager::to_the_end(Box::pin(async move { session.manager().commit(&session).await })).await
+    }
+
+    pub(crate) fn mark_sent(&self) {
+        let mut inner = self.lock();
+        inner.sent = true;
+        if let Some(open) = &mut inner.open {
+            open.sent = true;
+        }
+    }
+
+    /// Whether there is something that `save` would commit.
+    pub(crate) fn has_changes(&self) -> bool {
+        self.lock().open.as_ref().is_some_and(|open| open.has_changes())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        // Closures of the application never run under the lock, so a poisoned one guards whole data.
+        self.0.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Gives `f` the opened session, whatever its standing.
+    pub(crate) fn with<R>(&self, f: impl FnOnce(&mut Open) -> Result<R>) -> Result<R> {
+        match &mut self.lock().open {
+            Some(open) => f(open),
+            None => Err(Error::new(
+                ErrorKind::NotLoaded,
+                "the session is not loaded: take `Session` as an argument of the handler, call `.load().await` first, \
+                 or set `preload()` on the layer",
+            )),
+        }
+    }
+
+    /// Reads, which is activity.
+    fn read<R>(&self, f: impl FnOnce(&mut Open) -> Result<R>) -> Result<R> {
+        self.with(|open| {
+            open.begin_read()?;
+            f(open)
+        })
+    }
+
+    /// Writes what may begin a session.
+    fn write<R>(&self, f: impl FnOnce(&mut Open) -> Result<R>) -> Result<R> {
+        self.with(|open| {
+            open.begin_write()?;
+            f(open)
+        })
+    }
+
+    /// Writes what changes the cookie in any case.
+    fn write_ticket<R>(&self, f: impl FnOnce(&mut Open) -> Result<R>) -> Result<R> {
+        self.with(|open| {
+            open.begin_write_ticket()?;
+            f(open)
+        })
+    }
+}
+
+impl fmt::Debug for Session {
+    /// Its handle, and nothing that the visitor left in it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let inner = self.lock();
+        let handle = inner.open.as_ref().and_then(|open| open.handle);
+        f.debug_struct("Session")
+            .field("loaded", &inner.open.is_some())
+            .field("handle", &handle)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,296 @@
+//! An opened session: what the store has, what this request made of it, and what the response will say.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::draft::{ChangeLog, Draft};
+use super::flash::Flashing;
+use crate::error::{Error, ErrorKind, Result};
+use crate::lifetime::Lifetime;
+use crate::record::{Handle, Record, Space, Values};
+use crate::token::{StoreKey, Token};
+
+/// A record, and the token that opens it.
+#[derive(Debug, Clone)]
+pub(crate) struct Ticket {
+    pub(crate) token: Token,
+    pub(crate) key: StoreKey,
+    pub(crate) record: Record,
+}
+
+impl Ticket {
+    pub(crate) fn new(token: Token, record: Record) -> Self {
+        Self { key: token.store_key(), token, record }
+    }
+}
+
+/// How the ticket travels; it leaves by the channel that it came in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Channel {
+    Cookie,
+    Header,
+}
+
+/// Whether this request may change the session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Standing {
+    Usable,
+    /// The ticket was replaced a moment ago: the response with the new one is on its way.
+    Replaced,
+    /// The store is away, and the application chose to go on.
+    Outage,
+    /// Another request ended the session.
+    Ended,
+}
+
+/// Why the token is to change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Renewal {
+    /// The application asked, or somebody logged in: nobody may follow with the old ticket.
+    Explicit,
+    /// Time has passed: who has the old ticket is who has the new one.
+    Periodic,
+}
+
+/// What the response head has to say about the ticket.
+#[derive(Debug, Clone, Default)]
+pub(crate) enum Reply {
+    #[default]
+    Nothing,
+    /// A ticket, and how long its cookie lives; until the browser is closed if nothing is said.
+    Issue {
+        token: Token,
+        max_age: Option<Duration>,
+    },
+    Remove,
+}
+
+#[derive(Debug)]
+pub(crate) struct Open {
+    pub(crate) ticket: Option<Ticket>,
+    pub(crate) channel: Channel,
+    /// Whether the request came with the cookie, good or bad.
+    pub(crate) cookie_sent: bool,
+    pub(crate) standing: Standing,
+    pub(crate) draft: Draft,
+    pub(crate) log: ChangeLog,
+    /// Counts changes, so that a closure that ran without the lock can tell whether it saw the latest.
+    pub(crate) generation: u64,
+    pub(crate) handle: Option<Handle>,
+    pub(crate) renewal: Option<Renewal>,
+    pub(crate) ending: Vec<Ticket>,
+    pub(crate) transient: Transient,
+    pub(crate) flashing: Flashing,
+    /// Whether this request used the session, as opposed to asking how long it lives.
+    pub(crate) active: bool,
+    /// Whether the response head has been sent.
+    pub(crate) sent: bool,
+    pub(crate) reply: Reply,
+}
+
+impl Open {
+    pub(crate) fn empty(limit: usize) -> Self {
+        Self {
+            ticket: None,
+            channel: Channel::Cookie,
+            cookie_sent: false,
+            standing: Standing::Usable,
+            draft: Draft::empty(limit),
+            log: ChangeLog::default(),
+            generation: 0,
+            handle: None,
+            renewal: None,
+            ending: Vec::new(),
+            transient: Transient::default(),
+            flashing: Flashing::default(),
+            active: false,
+            sent: false,
+            reply: Reply::Nothing,
+        }
+    }
+
+    /// Makes `ticket` what the store has, and the draft the same with the changes that are still to be committed.
+    pub(crate) fn rebase(&mut self, ticket: Option<Ticket>) -> Result<()> {
+        let limit = self.draft.limit();
+        let mut draft = match &ticket {
+            Some(ticket) => Draft::trusted(&ticket.record, limit),
+            None => Draft::empty(limit),
+        };
+        self.log.apply(&mut draft)?;
+        self.handle = ticket.as_ref().map(|ticket| ticket.record.handle);
+        self.ticket = ticket;
+        self.draft = draft;
+        self.generation += 1;
+        Ok(())
+    }
+
+    /// The values that the application reads: transient ones where there are no others.
+    pub(crate) fn get(&self, key: &str) -> Option<&[u8]> {
+        self.draft.get(key).or_else(|| self.transient.get(key))
+    }
+
+    /// Keys and values as the application sees them, in the order of the keys.
+    pub(crate) fn entries(&self) -> Vec<(&str, &[u8])> {
+        let mut entries: Vec<_> = self.draft.values.iter(Space::Application).collect();
+        entries.extend(self.transient.values.iter(Space::Application).filter(|(key, _)| self.draft.get(key).is_none()));
+        entries.sort_unstable_by_key(|(key, _)| *key);
+        entries
+    }
+
+    pub(crate) fn user(&self) -> Option<&Arc<str>> {
+        self.draft.user.as_ref().or(self.transient.user.as_ref())
+    }
+
+    /// The session's own lifetime, or the manager's.
+    pub(crate) fn lifetime(&self, default: &Lifetime) -> Result<Lifetime> {
+        Ok(self.draft.values.own()?.unwrap_or(*default))
+    }
+
+    pub(crate) fn set(&mut self, key: &str, value: Vec<u8>) -> Result<()> {
+        self.draft.set(key, &value)?;
+        self.log.set(key, value);
+        self.generation += 1;
+        Ok(())
+    }
+
+    /// Removes a value; what is not there is nothing to commit.
+    pub(crate) fn remove(&mut self, key: &str) -> bool {
+        let removed = self.draft.remove(key);
+        if removed {
+            self.log.remove(key);
+            self.generation += 1;
+        }
+        removed
+    }
+
+    pub(crate) fn clear(&mut self) {
+        if !self.draft.is_empty() || !self.log.is_empty() {
+            self.draft.clear();
+            self.log.clear();
+            self.generation += 1;
+        }
+    }
+
+    /// Makes a change to the draft, all of it or nothing, and notes it.
+    pub(crate) fn run(&mut self, change: impl Fn(&mut Draft) -> Result<()> + Send + 'static) -> Result<()> {
+        let mut draft = self.draft.clone();
+        change(&mut draft)?;
+        self.accept(draft, change);
+        Ok(())
+    }
+
+    /// Takes over what a change made of the draft.
+    pub(crate) fn accept(&mut self, draft: Draft, change: impl Fn(&mut Draft) -> Result<()> + Send + 'static) {
+        self.draft = draft;
+        self.log.run(Box::new(change));
+        self.generation += 1;
+    }
+
+    /// Ends the session with the next commit; what is written from here on begins a new one.
+    pub(crate) fn destroy(&mut self) {
+        self.ending.extend(self.ticket.take());
+        self.forget();
+        self.transient = Transient::default();
+    }
+
+    /// Forgets what is not committed.
+    pub(crate) fn discard(&mut self) -> Result<()> {
+        let first = self.ending.drain(..).next();
+        let ticket = first.or_else(|| self.ticket.take());
+        self.forget();
+        self.rebase(ticket)
+    }
+
+    fn forget(&mut self) {
+        self.draft = Draft::empty(self.draft.limit());
+        self.log = ChangeLog::default();
+        self.flashing = Flashing::default();
+        self.renewal = None;
+        self.handle = None;
+        self.generation += 1;
+    }
+
+    pub(crate) fn has_changes(&self) -> bool {
+        !self.log.is_empty() || self.renewal.is_some() || !self.ending.is_empty()
+    }
+
+    /// What every read needs; it is activity.
+    pub(crate) fn begin_read(&mut self) -> Result<()> {
+        self.check_not_ended()?;
+        self.active = true;
+        Ok(())
+    }
+
+    /// What every write needs.
+    pub(crate) fn begin_write(&mut self) -> Result<()> {
+        self.begin_read()?;
+        if self.sent && self.ticket.is_none() { Err(needs_cookie()) } else { self.check_writable() }
+    }
+
+    /// What every write needs that changes the cookie.
+    pub(crate) fn begin_write_ticket(&mut self) -> Result<()> {
+        self.begin_write()?;
+        if self.sent { Err(needs_cookie()) } else { Ok(()) }
+    }
+
+    pub(crate) fn check_not_ended(&self) -> Result<()> {
+        match self.standing {
+            Standing::Ended => Err(Error::new(ErrorKind::Ended, "another request ended this session")),
+            Standing::Usable | Standing::Replaced | Standing::Outage => Ok(()),
+        }
+    }
+
+    pub(crate) fn check_writable(&self) -> Result<()> {
+        let why = match self.standing {
+            Standing::Replaced => {
+                "this ticket was replaced a moment ago; the visitor's next request brings the new one"
+            }
+            Standing::Outage => "the session store is away, so nothing can be kept",
+            Standing::Usable | Standing::Ended => return Ok(()),
+        };
+        Err(Error::new(ErrorKind::ReadOnly, why))
+    }
+}
+
+fn needs_cookie() -> Error {
+    Error::new(ErrorKind::NeedsCookie, "this needs a cookie, and the response head has been sent")
+}
+
+impl std::fmt::Debug for ChangeLog {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ChangeLog").field("is_empty", &self.is_empty()).finish_non_exhaustive()
+    }
+}
+
+/// Values for this request only.
+#[derive(Debug)]
+pub(crate) struct Transient {
+    values: Values,
+    pub(crate) user: Option<Arc<str>>,
+    /// Whether all writes go here.
+    pub(crate) takes_all: bool,
+}
+
+impl Default for Transient {
+    fn default() -> Self {
+        Self { values: Values::EMPTY, user: None, takes_all: false }
+    }
+}
+
+impl Transient {
+    pub(crate) fn get(&self, key: &str) -> Option<&[u8]> {
+        self.values.get(Space::Application, key)
+    }
+
+    pub(crate) fn set(&mut self, key: &str, value: &[u8]) -> Result<()> {
+        self.values.set(Space::Application, key, value, usize::MAX)
+    }
+
+    pub(crate) fn remove(&mut self, key: &str) -> bool {
+        self.values.remove(Space::Application, key)
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.values.clear(Space::Application);
+    }
+}

@@ -1,0 +1,473 @@
+//! Sessions in the memory of this process.
+
+use std::collections::{HashMap, VecDeque};
+use std::fmt;
+use std::hash::{BuildHasher, BuildHasherDefault, Hash, Hasher, RandomState};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use super::{BoxFuture, Created, Found, SessionIndex, SessionStore, Swap, Touched};
+use crate::clock::Timestamp;
+use crate::error::{Error, ErrorKind, Result};
+use crate::record::{Handle, Record, RecordKind, Revision};
+use crate::token::StoreKey;
+
+/// Keeps sessions in the memory of this process: for a laptop, for tests, and for one process whose sessions may end
+/// with it.
+///
+/// It holds the same bytes as every other store, so that changing the store changes no behaviour. It is bounded: when it
+/// is full it drops what has expired, then the least recently used session without a user, and if there is none it
+/// refuses with [`Full`](ErrorKind::Full). It never gives up a session with a user for a new one.
+///
+/// ```
+/// use cloakroom::{MemoryStore, SessionManager};
+///
+/// let sessions = SessionManager::new(MemoryStore::new());
+/// let small = SessionManager::new(MemoryStore::with_limit(10_000));
+/// ```
+pub struct MemoryStore {
+    shards: Box<[Mutex<Shard>]>,
+    users: Index<Arc<str>>,
+    handles: Index<Handle>,
+    limit: usize,
+    /// Records of all kinds, those included that are about to be inserted.
+    used: AtomicUsize,
+    /// Live records without a user: what could be given up.
+    evictable: AtomicUsize,
+    eviction: Mutex<Eviction>,
+}
+
+/// Sessions that a store holds unless it is told otherwise: half a gigabyte of small ones.
+const DEFAULT_LIMIT: usize = 1_000_000;
+
+/// By the first byte of the key, so that a shard is short enough to be gone through, or to grow, in microseconds.
+const SHARDS: usize = 256;
+
+type Shard = HashMap<StoreKey, Slot, BuildHasherDefault<KeyHasher>>;
+
+struct Slot {
+    record: Arc<[u8]>,
+    expires: Timestamp,
+    used: Timestamp,
+    evictable: bool,
+}
+
+impl Slot {
+    fn new(record: &Record, now: Timestamp) -> Self {
+        let evictable = record.kind == RecordKind::Live && record.user.is_none();
+        Self { record: record.encode().into(), expires: record.expires(), used: now, evictable }
+    }
+
+    fn record(&self) -> Result<Record> {
+        Record::decode(Arc::clone(&self.record))
+    }
+}
+
+/// A store key is a hash already.
+#[derive(Default)]
+struct KeyHasher(u64);
+
+impl Hasher for KeyHasher {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        if let Some(last) = bytes.last_chunk() {
+            self.0 = u64::from_le_bytes(*last);
+        }
+    }
+
+    fn write_usize(&mut self, _length: usize) {}
+}
+
+#[derive(Default)]
+struct Eviction {
+    /// The least recently used at the last scan, the oldest first.
+    candidates: VecDeque<(Timestamp, StoreKey)>,
+    scanned: Option<Timestamp>,
+}
+
+impl MemoryStore {
+    /// A store for up to a million sessions.
+    ///
+    /// ```
+    /// let store = cloakroom::MemoryStore::new();
+    /// ```
+    pub fn new() -> Self {
+        Self::with_limit(DEFAULT_LIMIT)
+    }
+
+    /// A store for up to `sessions` sessions, at least one.
+    ///
+    /// ```
+    /// let store = cloakroom::MemoryStore::with_limit(10_000);
+    /// ```
+    pub fn with_limit(sessions: usize) -> Self {
+        Self {
+            shards: (0..SHARDS).map(|_| Mutex::default()).collect(),
+            users: Index::default(),
+            handles: Index::default(),
+            limit: sessions.max(1),
+            used: AtomicUsize::new(0),
+            evictable: AtomicUsize::new(0),
+            eviction: Mutex::default(),
+        }
+    }
+
+    fn shard(&self, key: &StoreKey) -> MutexGuard<'_, Shard> {
+        lock(&self.shards[usize::from(key.as_bytes()[0])])
+    }
+
+    fn insert(&self, shard: &mut Shard, key: &StoreKey, record: &Record, now: Timestamp) {
+        // Into the indexes first: whoever looks a user up may find too much, never too little.
+        self.handles.add(&record.handle, *key);
+        if let Some(user) = &record.user {
+            self.users.add(user, *key);
+        }
+        let slot = Slot::new(record, now);
+        self.evictable.fetch_add(usize::from(slot.evictable), Ordering::Relaxed);
+        if let Some(old) = shard.insert(*key, slot) {
+            self.evictable.fetch_sub(usize::from(old.evictable), Ordering::Relaxed);
+            if let Ok(old) = old.record() {
+                if old.handle != record.handle {
+                    self.handles.remove(&old.handle, key);
+                }
+                if let Some(user) = old.user.filter(|user| Some(user) != record.user.as_ref()) {
+                    self.users.remove(&user, key);
+                }
+            }
+        }
+    }
+
+    fn remove(&self, shard: &mut Shard, key: &StoreKey) -> Option<Record> {
+        let slot = shard.remove(key)?;
+        self.used.fetch_sub(1, Ordering::Relaxed);
+        self.evictable.fetch_sub(usize::from(slot.evictable), Ordering::Relaxed);
+        let record = slot.record().ok()?;
+        self.handles.remove(&record.handle, key);
+        if let Some(user) = &record.user {
+            self.users.remove(user, key);
+        }
+        Some(record)
+    }
+
+    /// Removes what has expired from one shard.
+    fn sweep_shard(&self, shard: &Mutex<Shard>, now: Timestamp) -> u64 {
+        let mut shard = lock(shard);
+        let expired: Vec<_> = shard.iter().filter(|(_, slot)| now >= slot.expires).map(|(key, _)| *key).collect();
+        for key in &expired {
+            self.remove(&mut shard, key);
+        }
+        if shard.capacity() > 64 && shard.len() < shard.capacity() / 8 {
+            shard.shrink_to_fit();
+        }
+        expired.len() as u64
+    }
+
+    /// Takes a place for one more record, or makes one.
+    fn reserve(&self, now: Timestamp) -> Result<()> {
+        if self.used.fetch_add(1, Ordering::Relaxed) < self.limit {
+            return Ok(());
+        }
+        let mut eviction = lock(&self.eviction);
+        // One scan serves many: it sweeps, and it finds the next sessions to give up in the order of their last use.
+        let due = eviction.scanned.is_none_or(|scanned| now.since(scanned) >= Duration::from_secs(1));
+        if due {
+            self.scan(&mut eviction, now);
+        }
+        while self.used.load(Ordering::Relaxed) > self.limit {
+            if eviction.candidates.is_empty() && self.evictable.load(Ordering::Relaxed) > 0 {
+                self.scan(&mut eviction, now);
+            }
+            let Some((used, key)) = eviction.candidates.pop_front() else {
+                self.used.fetch_sub(1, Ordering::Relaxed);
+                return Err(Error::new(
+                    ErrorKind::Full,
+                    format!("the memory store holds its {} sessions, and all of them have a user", self.limit),
+                ));
+            };
+            let mut shard = self.shard(&key);
+            if shard.get(&key).is_some_and(|slot| slot.evictable && slot.used == used) {
+                self.remove(&mut shard, &key);
+            }
+        }
+        Ok(())
+    }
+
+    fn scan(&self, eviction: &mut Eviction, now: Timestamp) {
+        let mut oldest = Vec::new();
+        for shard in &self.shards {
+            self.sweep_shard(shard, now);
+            let shard = lock(shard);
+            oldest.extend(shard.iter().filter(|(_, slot)| slot.evictable).map(|(key, slot)| (slot.used, *key)));
+        }
+        let batch = (self.limit / 64).clamp(1, 65_536).min(oldest.len());
+        if batch < oldest.len() {
+            oldest.select_nth_unstable(batch);
+            oldest.truncate(batch);
+        }
+        oldest.sort_unstable();
+        eviction.candidates = oldest.into();
+        eviction.scanned = Some(now);
+    }
+
+    fn find(&self, keys: Vec<StoreKey>, now: Timestamp, wanted: impl Fn(&Record) -> bool) -> Result<Vec<Found>> {
+        let mut found = Vec::with_capacity(keys.len());
+        for key in keys {
+            match self.peek(&key, now)? {
+                Some(record) if wanted(&record) => found.push(Found::new(key, record)),
+                _ => {}
+            }
+        }
+        Ok(found)
+    }
+
+    /// Reads without counting as a use.
+    fn peek(&self, key: &StoreKey, now: Timestamp) -> Result<Option<Record>> {
+        let shard = self.shard(key);
+        shard.get(key).filter(|slot| now < slot.expires).map(Slot::record).transpose()
+    }
+
+    fn load_now(&self, key: &StoreKey, now: Timestamp) -> Result<Option<Record>> {
+        let record = {
+            let mut shard = self.shard(key);
+            let Some(slot) = shard.get_mut(key).filter(|slot| now < slot.expires) else { return Ok(None) };
+            slot.used = now;
+            Arc::clone(&slot.record)
+        };
+        Record::decode(record).map(Some)
+    }
+
+    fn create_now(&self, key: &StoreKey, record: &Record, now: Timestamp) -> Result<Created> {
+        self.reserve(now)?;
+        let mut shard = self.shard(key);
+        match shard.get(key) {
+            Some(slot) if now < slot.expires => {
+                self.used.fetch_sub(1, Ordering::Relaxed);
+                return Ok(Created::AlreadyExists);
+            }
+            // The reserved place is the expired record's, which is replaced.
+            Some(_) => {
+                self.used.fetch_sub(1, Ordering::Relaxed);
+            }
+            None => {}
+        }
+        self.insert(&mut shard, key, record, now);
+        Ok(Created::Created)
+    }
+
+    fn swap_now(&self, key: &StoreKey, expected: Revision, record: &Record, now: Timestamp) -> Result<Swap> {
+        let mut shard = self.shard(key);
+        let Some(slot) = shard.get(key).filter(|slot| now < slot.expires) else { return Ok(Swap::Gone) };
+        let current = slot.record()?;
+        if current.revision != expected {
+            return Ok(Swap::Conflict(current));
+        }
+        self.insert(&mut shard, key, record, now);
+        Ok(Swap::Swapped)
+    }
+
+    fn touch_now(&self, key: &StoreKey, revision: Revision, deadline: Timestamp, now: Timestamp) -> Result<Touched> {
+        let mut shard = self.shard(key);
+        let Some(slot) = shard.get_mut(key).filter(|slot| now < slot.expires) else { return Ok(Touched::Gone) };
+        let mut record = slot.record()?;
+        if record.revision != revision || record.kind != RecordKind::Live {
+            return Ok(Touched::Stale);
+        }
+        record.touch(deadline, now);
+        *slot = Slot::new(&record, now);
+        Ok(Touched::Touched)
+    }
+
+    fn delete_now(&self, key: &StoreKey, now: Timestamp) -> Option<Record> {
+        let mut shard = self.shard(key);
+        self.remove(&mut shard, key).filter(|record| !record.is_expired(now))
+    }
+}
+
+impl Default for MemoryStore {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for MemoryStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MemoryStore")
+            .field("records", &self.used.load(Ordering::Relaxed))
+            .field("limit", &self.limit)
+            .finish_non_exhaustive()
+    }
+}
+
+impl SessionStore for MemoryStore {
+    fn load<'a>(&'a self, key: &'a StoreKey, now: Timestamp) -> BoxFuture<'a, Result<Option<Record>>> {
+        Box::pin(async move { self.load_now(key, now) })
+    }
+
+    fn try_load(&self, key: &StoreKey, now: Timestamp) -> Option<Result<Option<Record>>> {
+        Some(self.load_now(key, now))
+    }
+
+    fn create<'a>(&'a self, key: &'a StoreKey, record: &'a Record, now: Timestamp) -> BoxFuture<'a, Result<Created>> {
+        Box::pin(async move { self.create_now(key, record, now) })
+    }
+
+    fn swap<'a>(
+        &'a self,
+        key: &'a StoreKey,
+        expected: Revision,
+        record: &'a Record,
+        now: Timestamp,
+    ) -> BoxFuture<'a, Result<Swap>> {
+        Box::pin(async move { self.swap_now(key, expected, record, now) })
+    }
+
+    fn touch<'a>(
+        &'a self,
+        key: &'a StoreKey,
+        revision: Revision,
+        idle_deadline: Timestamp,
+        now: Timestamp,
+    ) -> BoxFuture<'a, Result<Touched>> {
+        Box::pin(async move { self.touch_now(key, revision, idle_deadline, now) })
+    }
+
+    fn delete<'a>(&'a self, key: &'a StoreKey, now: Timestamp) -> BoxFuture<'a, Result<Option<Record>>> {
+        Box::pin(async move { Ok(self.delete_now(key, now)) })
+    }
+
+    fn index(&self) -> Option<&dyn SessionIndex> {
+        Some(self)
+    }
+}
+
+impl SessionIndex for MemoryStore {
+    fn count<'a>(&'a self, now: Timestamp) -> BoxFuture<'a, Result<u64>> {
+        Box::pin(async move {
+            let mut count = 0;
+            for shard in &self.shards {
+                for slot in lock(shard).values().filter(|slot| now < slot.expires) {
+                    count += u64::from(slot.evictable || slot.record()?.is_live(now));
+                }
+            }
+            Ok(count)
+        })
+    }
+
+    fn list<'a>(&'a self, after: Option<StoreKey>, limit: usize, now: Timestamp) -> BoxFuture<'a, Result<Vec<Found>>> {
+        Box::pin(async move {
+            let first = after.map_or(0, |key| usize::from(key.as_bytes()[0]));
+            let mut found = Vec::new();
+            for shard in &self.shards[first..] {
+                let start = found.len();
+                for (key, slot) in lock(shard).iter().filter(|(key, _)| after.is_none_or(|after| **key > after)) {
+                    let record = slot.record()?;
+                    if record.is_live(now) {
+                        found.push(Found::new(*key, record));
+                    }
+                }
+                found[start..].sort_unstable_by_key(|found| found.key);
+                if found.len() >= limit {
+                    break;
+                }
+            }
+            found.truncate(limit);
+            Ok(found)
+        })
+    }
+
+    fn find_by_user<'a>(&'a self, user: &'a str, now: Timestamp) -> BoxFuture<'a, Result<Vec<Found>>> {
+        Box::pin(async move { self.find(self.users.get(user), now, |record| record.user.as_deref() == Some(user)) })
+    }
+
+    fn find_by_handle<'a>(&'a self, handle: Handle, now: Timestamp) -> BoxFuture<'a, Result<Vec<Found>>> {
+        Box::pin(async move { self.find(self.handles.get(&handle), now, |record| record.handle == handle) })
+    }
+
+    fn sweep<'a>(&'a self, now: Timestamp) -> BoxFuture<'a, Result<u64>> {
+        Box::pin(async move {
+            let mut swept = 0;
+            for shard in &self.shards {
+                swept += self.sweep_shard(shard, now);
+                tokio::task::yield_now().await;
+            }
+            Ok(swept)
+        })
+    }
+}
+
+/// Which keys belong to a user or a handle. Its locks are taken while a shard is locked, never the other way round.
+struct Index<K> {
+    hasher: RandomState,
+    shards: Box<[Mutex<HashMap<K, Keys>>]>,
+}
+
+/// Nearly always one; two while a session is being renewed.
+enum Keys {
+    One(StoreKey),
+    Many(Vec<StoreKey>),
+}
+
+impl<K> Default for Index<K> {
+    fn default() -> Self {
+        Self { hasher: RandomState::new(), shards: (0..64).map(|_| Mutex::default()).collect() }
+    }
+}
+
+impl<K: Hash + Eq + Clone> Index<K> {
+    fn shard<Q: Hash + ?Sized>(&self, name: &Q) -> MutexGuard<'_, HashMap<K, Keys>> {
+        let hash = usize::try_from(self.hasher.hash_one(name) % 64).unwrap_or_default();
+        lock(&self.shards[hash])
+    }
+
+    fn add(&self, name: &K, key: StoreKey) {
+        let mut shard = self.shard(name);
+        match shard.get_mut(name) {
+            None => {
+                shard.insert(name.clone(), Keys::One(key));
+            }
+            Some(Keys::One(known)) if *known == key => {}
+            Some(Keys::Many(known)) if known.contains(&key) => {}
+            Some(Keys::Many(known)) => known.push(key),
+            Some(keys) => {
+                if let Keys::One(known) = *keys {
+                    *keys = Keys::Many(vec![known, key]);
+                }
+            }
+        }
+    }
+
+    fn remove(&self, name: &K, key: &StoreKey) {
+        let mut shard = self.shard(name);
+        let empty = match shard.get_mut(name) {
+            None => false,
+            Some(Keys::One(known)) => known == key,
+            Some(Keys::Many(known)) => {
+                known.retain(|known| known != key);
+                known.is_empty()
+            }
+        };
+        if empty {
+            shard.remove(name);
+        }
+    }
+
+    fn get<Q: Hash + Eq + ?Sized>(&self, name: &Q) -> Vec<StoreKey>
+    where
+        K: std::borrow::Borrow<Q>,
+    {
+        match self.shard(name).get(name) {
+            None => Vec::new(),
+            Some(Keys::One(key)) => vec![*key],
+            Some(Keys::Many(keys)) => keys.clone(),
+        }
+    }
+}
+
+/// No lock is held while foreign code runs, so a poisoned one guards whole data.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,229 @@
+//! Where records live: the contract of a store, and the stores of this crate.
+
+mod memory;
+
+use std::fmt::Debug;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+pub use memory::MemoryStore;
+
+use crate::clock::Timestamp;
+use crate::error::Result;
+use crate::record::{Handle, Record, Revision};
+use crate::token::StoreKey;
+
+/// A boxed future, so that stores can be used as trait objects.
+pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// Where records live.
+///
+/// A store keeps bytes and columns under keys that are hashes: it never sees a ticket, a key name or a value, and it
+/// knows nothing of merging. Five verbs are all that the engine needs; what more a store can do is a [`SessionIndex`].
+///
+/// # The contract
+///
+/// - Each verb is atomic for its key, among all threads, processes and hosts that share the store. No verb touches two keys.
+/// - An expired record is absent for every verb, whether or not it has been swept. At `now == expires()` it has expired.
+/// - Every verb is told the time as `now`. What the store itself does about expiry is garbage collection: it may be
+///   late, never early.
+/// - Once a verb has answered, every later call sees its effect, whoever makes it.
+/// - A failure is an error of the kind [`Unavailable`](crate::ErrorKind::Unavailable) or another one that fits, and never
+///   an absent record. After one, the verb may have taken effect or not: the engine finds out by the revision.
+/// - Futures may be dropped at any point and leave the record as it was or as it should become.
+///
+/// The laws are tests in `cloakroom::conformance`, which every store can run with a line.
+///
+/// # Example
+///
+/// A store that only passes everything on, as a start for one that measures:
+///
+/// ```
+/// use cloakroom::{BoxFuture, Created, Record, Result, Revision, SessionStore, StoreKey, Swap, Timestamp, Touched};
+///
+/// #[derive(Debug)]
+/// struct Passing<S>(S);
+///
+/// impl<S: SessionStore> SessionStore for Passing<S> {
+///     fn load<'a>(&'a self, key: &'a StoreKey, now: Timestamp) -> BoxFuture<'a, Result<Option<Record>>> {
+///         self.0.load(key, now)
+///     }
+///     fn create<'a>(&'a self, key: &'a StoreKey, record: &'a Record, now: Timestamp) -> BoxFuture<'a, Result<Created>> {
+///         self.0.create(key, record, now)
+///     }
+///     fn swap<'a>(
+///         &'a self, key: &'a StoreKey, expected: Revision, record: &'a Record, now: Timestamp,
+///     ) -> BoxFuture<'a, Result<Swap>> {
+///         self.0.swap(key, expected, record, now)
+///     }
+///     fn touch<'a>(
+///         &'a self, key: &'a StoreKey, revision: Revision, idle_deadline: Timestamp, now: Timestamp,
+///     ) -> BoxFuture<'a, Result<Touched>> {
+///         self.0.touch(key, revision, idle_deadline, now)
+///     }
+///     fn delete<'a>(&'a self, key: &'a StoreKey, now: Timestamp) -> BoxFuture<'a, Result<Option<Record>>> {
+///         self.0.delete(key, now)
+///     }
+/// }
+/// ```
+pub trait SessionStore: Debug + Send + Sync + 'static {
+    /// The record under `key`, or none.
+    fn load<'a>(&'a self, key: &'a StoreKey, now: Timestamp) -> BoxFuture<'a, Result<Option<Record>>>;
+
+    /// [`load`](SessionStore::load) for a store that can answer at once, without waiting for anything: saves the hot path
+    /// a box. `None` means that this store cannot, and `load` is asked.
+    fn try_load(&self, key: &StoreKey, now: Timestamp) -> Option<Result<Option<Record>>> {
+        let _ = (key, now);
+        None
+    }
+
+    /// Keeps `record` under `key`, or changes nothing if the key is taken.
+    fn create<'a>(&'a self, key: &'a StoreKey, record: &'a Record, now: Timestamp) -> BoxFuture<'a, Result<Created>>;
+
+    /// Replaces the record under `key` if its revision is `expected`. Never creates one.
+    fn swap<'a>(
+        &'a self,
+        key: &'a StoreKey,
+        expected: Revision,
+        record: &'a Record,
+        now: Timestamp,
+    ) -> BoxFuture<'a, Result<Swap>>;
+
+    /// Notes activity: moves the idle deadline of a live record of this revision forward, never back and never beyond its
+    /// absolute deadline, and sets [`seen`](Record::seen) to `now`. Data and revision stay as they are.
+    /// [`Record::touch`] does it for a record in hand.
+    fn touch<'a>(
+        &'a self,
+        key: &'a StoreKey,
+        revision: Revision,
+        idle_deadline: Timestamp,
+        now: Timestamp,
+    ) -> BoxFuture<'a, Result<Touched>>;
+
+    /// Removes the record under `key`, at once, and answers what it removed.
+    fn delete<'a>(&'a self, key: &'a StoreKey, now: Timestamp) -> BoxFuture<'a, Result<Option<Record>>>;
+
+    /// What more this store can do.
+    fn index(&self) -> Option<&dyn SessionIndex> {
+        None
+    }
+}
+
+/// What more most stores can do: count, list, find and sweep.
+///
+/// Only live records are counted and listed. The two `find`s answer records of **every** kind, because a session that is
+/// being renewed consists, for a moment, of no live record at all: whoever ends a user's sessions must not miss it.
+pub trait SessionIndex: Send + Sync {
+    /// How many live records there are.
+    fn count<'a>(&'a self, now: Timestamp) -> BoxFuture<'a, Result<u64>>;
+
+    /// Live records in the order of their keys, at most `limit` of them, those after `after` only. A record that is there
+    /// throughout is listed once; one that comes or goes meanwhile may be.
+    fn list<'a>(&'a self, after: Option<StoreKey>, limit: usize, now: Timestamp) -> BoxFuture<'a, Result<Vec<Found>>>;
+
+    /// All records of a user, of every kind, as of one instant.
+    fn find_by_user<'a>(&'a self, user: &'a str, now: Timestamp) -> BoxFuture<'a, Result<Vec<Found>>>;
+
+    /// All records of a handle, of every kind, as of one instant. More than one only while a session is being renewed.
+    fn find_by_handle<'a>(&'a self, handle: Handle, now: Timestamp) -> BoxFuture<'a, Result<Vec<Found>>>;
+
+    /// Deletes what has expired, in steps that keep nobody waiting, and answers how many records that were.
+    fn sweep<'a>(&'a self, now: Timestamp) -> BoxFuture<'a, Result<u64>>;
+}
+
+/// A record and where it is kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Found {
+    /// The key that it is kept under.
+    pub key: StoreKey,
+    /// The record.
+    pub record: Record,
+}
+
+impl Found {
+    /// A record and where it is kept.
+    ///
+    /// ```
+    /// # fn example(key: cloakroom::StoreKey, record: cloakroom::Record) {
+    /// let found = cloakroom::Found::new(key, record);
+    /// # }
+    /// ```
+    pub fn new(key: StoreKey, record: Record) -> Self {
+        Self { key, record }
+    }
+}
+
+/// What [`SessionStore::create`] did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Created {
+    /// The record is kept.
+    Created,
+    /// The key is taken; nothing changed.
+    AlreadyExists,
+}
+
+/// What [`SessionStore::swap`] did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Swap {
+    /// The record was replaced.
+    Swapped,
+    /// The record has another revision: here it is, unchanged.
+    Conflict(Record),
+    /// There is no such record; nothing was created.
+    Gone,
+}
+
+/// What [`SessionStore::touch`] did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Touched {
+    /// The activity was noted.
+    Touched,
+    /// The record has another revision, or is not live; nothing changed.
+    Stale,
+    /// There is no such record.
+    Gone,
+}
+
+impl<S: SessionStore + ?Sized> SessionStore for Arc<S> {
+    fn load<'a>(&'a self, key: &'a StoreKey, now: Timestamp) -> BoxFuture<'a, Result<Option<Record>>> {
+        (**self).load(key, now)
+    }
+
+    fn try_load(&self, key: &StoreKey, now: Timestamp) -> Option<Result<Option<Record>>> {
+        (**self).try_load(key, now)
+    }
+
+    fn create<'a>(&'a self, key: &'a StoreKey, record: &'a Record, now: Timestamp) -> BoxFuture<'a, Result<Created>> {
+        (**self).create(key, record, now)
+    }
+
+    fn swap<'a>(
+        &'a self,
+        key: &'a StoreKey,
+        expected: Revision,
+        record: &'a Record,
+        now: Timestamp,
+    ) -> BoxFuture<'a, Result<Swap>> {
+        (**self).swap(key, expected, record, now)
+    }
+
+    fn touch<'a>(
+        &'a self,
+        key: &'a StoreKey,
+        revision: Revision,
+        idle_deadline: Timestamp,
+        now: Timestamp,
+    ) -> BoxFuture<'a, Result<Touched>> {
+        (**self).touch(key, revision, idle_deadline, now)
+    }
+
+    fn delete<'a>(&'a self, key: &'a StoreKey, now: Timestamp) -> BoxFuture<'a, Result<Option<Record>>> {
+        (**self).delete(key, now)
+    }
+
+    fn index(&self) -> Option<&dyn SessionIndex> {
+        (**self).index()
+    }
+}
