@@ -2,6 +2,8 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 pub mod adapter;
+#[cfg(feature = "axum-0_8")]
+mod axum;
 mod clock;
 mod codec;
 mod cookie;
@@ -14,6 +16,8 @@ mod record;
 mod session;
 mod store;
 mod token;
+#[cfg(feature = "tower")]
+pub mod tower;
 
 pub use clock::{Clock, SystemClock, Timestamp};
 pub use cookie::{CookieConfig, SameSite};

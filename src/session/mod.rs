@@ -157,6 +157,7 @@ impl Session {
     }
 
     /// Whether there is something that `save` would commit.
+    #[cfg(feature = "tower")]
     pub(crate) fn has_changes(&self) -> bool {
         self.lock().open.as_ref().is_some_and(|open| open.has_changes())
     }

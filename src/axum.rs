@@ -1,0 +1,38 @@
+//! Sessions on axum: `Session` is an extractor, and `Error` a response.
+
+use axum_core::extract::{FromRequestParts, OptionalFromRequestParts};
+use axum_core::response::{IntoResponse, Response};
+use http::request::Parts;
+
+use crate::error::{Error, Result};
+use crate::session::Session;
+use crate::tower::marked_response;
+
+/// Loads the session, once a request. What the store does not answer becomes a 503, or what
+/// [`on_error`](crate::tower::SessionLayer::on_error) makes of it; a handler that takes a `Result<Session>` decides itself.
+impl<S: Sync> FromRequestParts<S> for Session {
+    type Rejection = Error;
+
+    async fn from_request_parts(_parts: &mut Parts, _state: &S) -> Result<Self> {
+        let session = Session::current()?;
+        session.load().await?;
+        Ok(session)
+    }
+}
+
+/// None where the session layer is missing, for handlers that serve with and without.
+impl<S: Sync> OptionalFromRequestParts<S> for Session {
+    type Rejection = Error;
+
+    async fn from_request_parts(_parts: &mut Parts, _state: &S) -> Result<Option<Self>> {
+        let Ok(session) = Session::current() else { return Ok(None) };
+        session.load().await?;
+        Ok(Some(session))
+    }
+}
+
+impl IntoResponse for Error {
+    fn into_response(self) -> Response {
+        marked_response(self).into_response()
+    }
+}

@@ -1,0 +1,73 @@
+//! The future of a response with its session.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use http::Response;
+use pin_project_lite::pin_project;
+use tokio::task::futures::TaskLocalFuture;
+
+use super::SessionBody;
+use super::error::{SessionError, error_response};
+use super::layer::OnError;
+use crate::adapter::Commit;
+use crate::session::Session;
+
+pin_project! {
+    /// The response of a [`SessionService`](super::SessionService): runs the handler with its session, and commits it.
+    pub struct SessionFuture<F, B> {
+        #[pin]
+        handler: TaskLocalFuture<Session, F>,
+        session: Session,
+        nested: bool,
+        on_error: Option<OnError>,
+        answered: Option<(Commit, Response<B>)>,
+    }
+}
+
+impl<F: Future, B> SessionFuture<F, B> {
+    pub(super) fn new(handler: F, session: Session, nested: bool, on_error: Option<OnError>) -> Self {
+        Self { handler: session.clone().scope(handler), session, nested, on_error, answered: None }
+    }
+}
+
+impl<F, B, E> Future for SessionFuture<F, B>
+where
+    F: Future<Output = Result<Response<B>, E>>,
+{
+    type Output = Result<Response<SessionBody<B>>, E>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut this = self.project();
+        loop {
+            if let Some((commit, _)) = this.answered {
+                let committed = ready!(Pin::new(commit).poll(cx));
+                let Some((_, response)) = this.answered.take() else { continue };
+                let failed = committed.error.map(SessionError::from);
+                let error = failed.as_ref().or_else(|| response.extensions().get());
+                let mut response = match (error, this.on_error.as_deref()) {
+                    (Some(error), Some(answer)) => answer(error).map(SessionBody::text),
+                    (Some(error), None) if failed.is_some() => error_response(error).map(SessionBody::text),
+                    _ => response.map(|body| SessionBody::new(body, this.session)),
+                };
+                committed.edits.apply(response.headers_mut());
+                return Poll::Ready(Ok(response));
+            }
+            // An error here is the framework's, and no response: what the request changed is discarded with it.
+            let response = ready!(this.handler.as_mut().poll(cx))?;
+            if *this.nested {
+                return Poll::Ready(Ok(response.map(SessionBody::plain)));
+            }
+            let commit = this.session.commit(response.status().as_u16());
+            *this.answered = Some((commit, response));
+        }
+    }
+}
+
+impl<F, B> fmt::Debug for SessionFuture<F, B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SessionFuture").field("session", &self.session).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,60 @@
+//! The service.
+
+use std::fmt;
+use std::task::{Context, Poll};
+
+use http::{Request, Response};
+use tower_service::Service;
+
+use super::SessionBody;
+use super::future::SessionFuture;
+use super::head::Head;
+use super::layer::OnError;
+use crate::manager::SessionManager;
+use crate::session::Session;
+
+/// A service whose requests have a session: made by [`SessionLayer`](super::SessionLayer).
+#[derive(Clone)]
+pub struct SessionService<S> {
+    inner: S,
+    manager: SessionManager,
+    on_error: Option<OnError>,
+}
+
+impl<S> SessionService<S> {
+    pub(super) fn new(inner: S, manager: SessionManager, on_error: Option<OnError>) -> Self {
+        Self { inner, manager, on_error }
+    }
+}
+
+impl<S, ReqBody, ResBody> Service<Request<ReqBody>> for SessionService<S>
+where
+    S: Service<Request<ReqBody>, Response = Response<ResBody>>,
+{
+    type Response = Response<SessionBody<ResBody>>;
+    type Error = S::Error;
+    type Future = SessionFuture<S::Future, ResBody>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
+        // A request that is passed on inside of the application keeps its session, and its outermost layer commits it.
+        // behaviour 98
+        let outer = Session::current().ok().filter(|session| session.manager().is(&self.manager));
+        let nested = outer.is_some();
+        let session = outer.unwrap_or_else(|| self.manager.open(Head::of(&request, &self.manager)));
+        let future = session.enter(|| self.inner.call(request));
+        SessionFuture::new(future, session, nested, self.on_error.clone())
+    }
+}
+
+impl<S: fmt::Debug> fmt::Debug for SessionService<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SessionService")
+            .field("inner", &self.inner)
+            .field("manager", &self.manager)
+            .finish_non_exhaustive()
+    }
+}
