@@ -1,0 +1,109 @@
+//! The program under test, as a process.
+
+use std::io::{BufRead, BufReader, Read};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use super::Client;
+
+/// A testbed that listens, and ends when this is dropped.
+pub struct Server {
+    child: Child,
+    pub url: String,
+    log: Arc<Mutex<String>>,
+}
+
+impl Server {
+    pub fn start(options: &[&str], environment: &[(&str, &str)]) -> Self {
+        let mut child = command(options).envs(environment.iter().copied()).spawn().expect("the testbed starts");
+        let log = collect(child.stderr.take().expect("stderr is piped"));
+        let mut line = String::new();
+        let mut stdout = BufReader::new(child.stdout.take().expect("stdout is piped"));
+        stdout.read_line(&mut line).expect("stdout can be read");
+        let Some(url) = line.trim_end().strip_prefix("listening on ") else {
+            thread::sleep(Duration::from_millis(100));
+            panic!("the testbed said {line:?}: {}", log.lock().expect("the log"));
+        };
+        Self { child, url: url.to_owned(), log }
+    }
+
+    pub fn client(&self) -> Client {
+        Client::new(&self.url)
+    }
+
+    /// What was written to standard error so far.
+    pub fn log(&self) -> String {
+        self.log.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// What the store was asked since the start.
+    pub fn stats(&self) -> Value {
+        self.client().get("/stats").json()
+    }
+
+    /// What the store is asked while `work` runs, as the difference of the counters that changed.
+    pub fn asked(&self, work: impl FnOnce()) -> Vec<(String, u64)> {
+        let before = self.stats();
+        work();
+        let after = self.stats();
+        let after = after.as_object().expect("an object");
+        let changes = after.iter().map(|(verb, n)| {
+            let (n, was) = (n.as_u64().expect("a number"), before[verb].as_u64().expect("a number"));
+            (verb.clone(), n - was)
+        });
+        changes.filter(|(_, n)| *n > 0).collect()
+    }
+
+    /// Asks the process to end, and waits until it does.
+    pub fn terminate(&mut self, signal: &str) -> ExitStatus {
+        let id = self.child.id().to_string();
+        let sent = Command::new("kill").args([signal, &id]).status().expect("kill runs");
+        assert!(sent.success());
+        let start = Instant::now();
+        loop {
+            if let Some(status) = self.child.try_wait().expect("the child can be waited for") {
+                return status;
+            }
+            assert!(start.elapsed() < Duration::from_secs(5), "the testbed does not end");
+            thread::sleep(Duration::from_millis(10));
+        }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// What the testbed says to options that it refuses, and how it ends.
+pub fn refused(options: &[&str]) -> (ExitStatus, String) {
+    let output = command(options).output().expect("the testbed runs");
+    assert!(output.stdout.is_empty(), "it listens all the same");
+    (output.status, String::from_utf8_lossy(&output.stderr).into_owned())
+}
+
+fn command(options: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_testbed"));
+    command.args(options).env_remove("RUST_LOG").env_remove("RUST_BACKTRACE");
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+}
+
+fn collect(mut stderr: impl Read + Send + 'static) -> Arc<Mutex<String>> {
+    let log = Arc::new(Mutex::new(String::new()));
+    let written = Arc::clone(&log);
+    thread::spawn(move || {
+        let mut buffer = [0; 4096];
+        while let Ok(read @ 1..) = stderr.read(&mut buffer) {
+            let text = String::from_utf8_lossy(&buffer[..read]);
+            written.lock().unwrap_or_else(PoisonError::into_inner).push_str(&text);
+        }
+    });
+    log
+}
