@@ -10,10 +10,10 @@ use ureq::http::{HeaderValue, Request};
 use super::Server;
 
 /// The name of the session's cookie with the default options.
-pub const COOKIE: &str = "__Host-sid";
+pub(crate) const COOKIE: &str = "__Host-sid";
 
 /// One visitor, who may send several requests at once.
-pub struct Client {
+pub(crate) struct Client {
     url: String,
     agent: ureq::Agent,
     jar: Mutex<BTreeMap<String, Cookie>>,
@@ -29,14 +29,14 @@ struct Cookie {
 
 /// What came back.
 #[derive(Debug)]
-pub struct Response {
-    pub status: u16,
-    pub body: String,
+pub(crate) struct Response {
+    pub(crate) status: u16,
+    pub(crate) body: String,
     headers: Vec<(String, String)>,
 }
 
 impl Client {
-    pub fn new(url: &str) -> Self {
+    pub(crate) fn new(url: &str) -> Self {
         let config = ureq::Agent::config_builder()
             .http_status_as_error(false)
             .max_redirects(0)
@@ -45,73 +45,78 @@ impl Client {
         Self { url: url.to_owned(), agent: config.into(), jar: Mutex::default(), _server: None }
     }
 
-    pub fn of_shared(server: Arc<Server>) -> Self {
+    pub(crate) fn of_shared(server: Arc<Server>) -> Self {
         Self { _server: Some(Arc::clone(&server)), ..Self::new(&server.url) }
     }
 
     /// Somebody else at the same server, who has no cookies.
-    pub fn stranger(&self) -> Self {
+    pub(crate) fn stranger(&self) -> Self {
         Self { _server: self._server.clone(), ..Self::new(&self.url) }
     }
 
     /// Somebody else at the same server, with a ticket.
-    pub fn with_ticket(&self, ticket: &str) -> Self {
+    pub(crate) fn with_ticket(&self, ticket: &str) -> Self {
         let client = self.stranger();
         client.keep(COOKIE, ticket);
         client
     }
 
     /// Somebody else at the same server, with the same cookies.
-    pub fn twin(&self) -> Self {
+    pub(crate) fn twin(&self) -> Self {
         let client = self.stranger();
         *client.jar() = self.jar().clone();
         client
     }
 
-    pub fn keep(&self, name: &str, value: &str) {
+    pub(crate) fn keep(&self, name: &str, value: &str) {
         self.jar().insert(name.to_owned(), Cookie { value: value.to_owned(), until: None });
     }
 
+    /// The address of the server, for requests by hand.
+    pub(crate) fn address(&self) -> &str {
+        self.url.trim_start_matches("http://")
+    }
+
     /// The ticket in the jar.
-    pub fn ticket(&self) -> Option<String> {
+    pub(crate) fn ticket(&self) -> Option<String> {
         self.jar().get(COOKIE).map(|cookie| cookie.value.clone())
     }
 
-    pub fn get(&self, path: &str) -> Response {
+    pub(crate) fn get(&self, path: &str) -> Response {
         self.send("GET", path, &self.cookies(), b"")
     }
 
     /// A `POST` without a body.
-    pub fn post(&self, path: &str) -> Response {
+    pub(crate) fn post(&self, path: &str) -> Response {
         self.send("POST", path, &self.cookies(), b"")
     }
 
     /// A `POST` with JSON.
-    pub fn put(&self, path: &str, json: impl Into<Value>) -> Response {
+    pub(crate) fn put(&self, path: &str, json: impl Into<Value>) -> Response {
         self.send("POST", path, &self.cookies(), json.into().to_string().as_bytes())
     }
 
     /// A request with the cookies of the jar.
-    pub fn raw(&self, method: &str, path: &str, body: &[u8]) -> Response {
+    pub(crate) fn raw(&self, method: &str, path: &str, body: &[u8]) -> Response {
         self.send(method, path, &self.cookies(), body)
     }
 
     /// A request with these headers and no cookies of the jar.
-    pub fn bare(&self, method: &str, path: &str, headers: &[(&str, &[u8])], body: &[u8]) -> Response {
+    pub(crate) fn bare(&self, method: &str, path: &str, headers: &[(&str, &[u8])], body: &[u8]) -> Response {
         let headers: Vec<_> = headers.iter().map(|(name, value)| ((*name).to_owned(), value.to_vec())).collect();
         self.send(method, path, &headers, body)
     }
 
     /// The value of a key, after an answer that must be good.
-    pub fn value(&self, key: &str) -> Value {
+    pub(crate) fn value(&self, key: &str) -> Value {
         self.get(&format!("/get/{key}")).ok().json()["value"].clone()
     }
 
-    pub fn set(&self, key: &str, json: impl Into<Value>) -> Response {
+    pub(crate) fn set(&self, key: &str, json: impl Into<Value>) -> Response {
         self.put(&format!("/set/{key}"), json).ok()
     }
 
-    pub fn login(&self, user: &str) -> String {
+    pub(crate) fn login(&self, user: &str) -> String {
         let answer = self.put("/login", serde_json::json!({ "user": user })).ok().json();
         answer["handle"].as_str().expect("a handle").to_owned()
     }
@@ -168,54 +173,54 @@ impl Client {
 impl Response {
     /// The same, which must be a success.
     #[track_caller]
-    pub fn ok(self) -> Self {
+    pub(crate) fn ok(self) -> Self {
         self.is(200)
     }
 
     /// The same, which must have this status.
     #[track_caller]
-    pub fn is(self, status: u16) -> Self {
+    pub(crate) fn is(self, status: u16) -> Self {
         assert_eq!(self.status, status, "{self:?}");
         self
     }
 
     /// The same, which must not touch the cookie.
     #[track_caller]
-    pub fn no_cookie(self) -> Self {
+    pub(crate) fn no_cookie(self) -> Self {
         assert_eq!(self.all("set-cookie"), [""; 0], "{self:?}");
         self
     }
 
     /// The kind of the error that it must be.
     #[track_caller]
-    pub fn error(&self) -> String {
+    pub(crate) fn error(&self) -> String {
         self.json()["error"].as_str().unwrap_or_else(|| panic!("no error: {self:?}")).to_owned()
     }
 
     #[track_caller]
-    pub fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error}: {self:?}"))
     }
 
     /// The values of all headers of a name.
-    pub fn all(&self, name: &str) -> Vec<&str> {
+    pub(crate) fn all(&self, name: &str) -> Vec<&str> {
         self.headers.iter().filter(|(known, _)| known == name).map(|(_, value)| value.as_str()).collect()
     }
 
-    pub fn header(&self, name: &str) -> Option<&str> {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.all(name).first().copied()
     }
 
     /// The one `Set-Cookie` that must be there.
     #[track_caller]
-    pub fn cookie(&self) -> &str {
+    pub(crate) fn cookie(&self) -> &str {
         let [cookie] = self.all("set-cookie")[..] else { panic!("not one cookie: {self:?}") };
         cookie
     }
 
     /// Whether it removes the session's cookie.
     #[track_caller]
-    pub fn removes_cookie(&self) -> bool {
+    pub(crate) fn removes_cookie(&self) -> bool {
         let cookie = self.cookie();
         cookie.starts_with(&format!("{COOKIE}=;")) && cookie.contains("Max-Age=0")
     }

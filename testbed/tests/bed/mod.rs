@@ -8,14 +8,14 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::thread;
 use std::time::Duration;
 
-pub use client::{Client, Response};
-pub use server::Server;
+pub(crate) use client::{COOKIE, Client, Response};
+pub(crate) use server::{Server, refused};
 
 /// One framework on one store: what every scenario runs against.
 #[derive(Clone, Copy)]
-pub struct Bed {
-    pub framework: &'static str,
-    pub store: &'static str,
+pub(crate) struct Bed {
+    pub(crate) framework: &'static str,
+    pub(crate) store: &'static str,
 }
 
 /// Servers in use, by framework, store and options. A server ends with the last scenario that holds it.
@@ -23,7 +23,7 @@ static SERVERS: Mutex<Option<HashMap<String, Weak<Server>>>> = Mutex::new(None);
 
 impl Bed {
     /// A server with these options, shared with other scenarios that want the same.
-    pub fn server(&self, options: &[&str]) -> Arc<Server> {
+    pub(crate) fn server(&self, options: &[&str]) -> Arc<Server> {
         let name = format!("{} {} {options:?}", self.framework, self.store);
         let mut servers = SERVERS.lock().unwrap_or_else(PoisonError::into_inner);
         let servers = servers.get_or_insert_default();
@@ -36,22 +36,22 @@ impl Bed {
     }
 
     /// A server of its own, for scenarios that count.
-    pub fn alone(&self, options: &[&str]) -> Server {
+    pub(crate) fn alone(&self, options: &[&str]) -> Server {
         self.start(options, &[])
     }
 
     /// A server of its own that writes down all that it can.
-    pub fn logging(&self, options: &[&str]) -> Server {
+    pub(crate) fn logging(&self, options: &[&str]) -> Server {
         self.start(options, &[("RUST_LOG", "trace")])
     }
 
     /// A visitor of the shared server with default options.
-    pub fn visitor(&self) -> Client {
+    pub(crate) fn visitor(&self) -> Client {
         self.visitor_with(&[])
     }
 
     /// A visitor of the shared server with these options.
-    pub fn visitor_with(&self, options: &[&str]) -> Client {
+    pub(crate) fn visitor_with(&self, options: &[&str]) -> Client {
         Client::of_shared(self.server(options))
     }
 
@@ -62,12 +62,12 @@ impl Bed {
     }
 }
 
-pub fn sleep(ms: u64) {
+pub(crate) fn sleep(ms: u64) {
     thread::sleep(Duration::from_millis(ms));
 }
 
 /// Runs `slow`, and `meanwhile` while it is under way; answers what `slow` did.
-pub fn during<R: Send>(slow: impl FnOnce() -> R + Send, meanwhile: impl FnOnce()) -> R {
+pub(crate) fn during<R: Send>(slow: impl FnOnce() -> R + Send, meanwhile: impl FnOnce()) -> R {
     thread::scope(|scope| {
         let slow = scope.spawn(slow);
         sleep(150);
@@ -77,7 +77,7 @@ pub fn during<R: Send>(slow: impl FnOnce() -> R + Send, meanwhile: impl FnOnce()
 }
 
 /// Runs `work` on so many threads at once.
-pub fn at_once<R: Send>(threads: usize, work: impl Fn(usize) -> R + Sync) -> Vec<R> {
+pub(crate) fn at_once<R: Send>(threads: usize, work: impl Fn(usize) -> R + Sync) -> Vec<R> {
     let start = std::sync::Barrier::new(threads);
     thread::scope(|scope| {
         let running: Vec<_> = (0..threads)

@@ -11,14 +11,14 @@ use serde_json::Value;
 use super::Client;
 
 /// A testbed that listens, and ends when this is dropped.
-pub struct Server {
+pub(crate) struct Server {
     child: Child,
-    pub url: String,
+    pub(crate) url: String,
     log: Arc<Mutex<String>>,
 }
 
 impl Server {
-    pub fn start(options: &[&str], environment: &[(&str, &str)]) -> Self {
+    pub(crate) fn start(options: &[&str], environment: &[(&str, &str)]) -> Self {
         let mut child = command(options).envs(environment.iter().copied()).spawn().expect("the testbed starts");
         let log = collect(child.stderr.take().expect("stderr is piped"));
         let mut line = String::new();
@@ -31,35 +31,35 @@ impl Server {
         Self { child, url: url.to_owned(), log }
     }
 
-    pub fn client(&self) -> Client {
+    pub(crate) fn client(&self) -> Client {
         Client::new(&self.url)
     }
 
     /// What was written to standard error so far.
-    pub fn log(&self) -> String {
+    pub(crate) fn log(&self) -> String {
         self.log.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// What the store was asked since the start.
-    pub fn stats(&self) -> Value {
+    pub(crate) fn stats(&self) -> Value {
         self.client().get("/stats").json()
     }
 
-    /// What the store is asked while `work` runs, as the difference of the counters that changed.
-    pub fn asked(&self, work: impl FnOnce()) -> Vec<(String, u64)> {
+    /// What the store is asked while `work` runs, as in `load 1, swap 1`.
+    pub(crate) fn asked(&self, work: impl FnOnce()) -> String {
+        let count = |stats: &Value, verb: &str| stats[verb].as_u64().expect("a number");
         let before = self.stats();
         work();
         let after = self.stats();
-        let after = after.as_object().expect("an object");
-        let changes = after.iter().map(|(verb, n)| {
-            let (n, was) = (n.as_u64().expect("a number"), before[verb].as_u64().expect("a number"));
-            (verb.clone(), n - was)
+        let changes = ["load", "create", "swap", "conflict", "touch", "delete"].into_iter().filter_map(|verb| {
+            let n = count(&after, verb) - count(&before, verb);
+            (n > 0).then(|| format!("{verb} {n}"))
         });
-        changes.filter(|(_, n)| *n > 0).collect()
+        changes.collect::<Vec<_>>().join(", ")
     }
 
     /// Asks the process to end, and waits until it does.
-    pub fn terminate(&mut self, signal: &str) -> ExitStatus {
+    pub(crate) fn terminate(&mut self, signal: &str) -> ExitStatus {
         let id = self.child.id().to_string();
         let sent = Command::new("kill").args([signal, &id]).status().expect("kill runs");
         assert!(sent.success());
@@ -82,7 +82,7 @@ impl Drop for Server {
 }
 
 /// What the testbed says to options that it refuses, and how it ends.
-pub fn refused(options: &[&str]) -> (ExitStatus, String) {
+pub(crate) fn refused(options: &[&str]) -> (ExitStatus, String) {
     let output = command(options).output().expect("the testbed runs");
     assert!(output.stdout.is_empty(), "it listens all the same");
     (output.status, String::from_utf8_lossy(&output.stderr).into_owned())
