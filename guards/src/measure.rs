@@ -33,7 +33,8 @@ pub(crate) fn added_nanoseconds(operation: Operation) -> f64 {
         subject.run(REQUESTS);
         start.elapsed()
     };
-    (time(&mut with), time(&mut without));
+    time(&mut with);
+    time(&mut without);
     let mut added: Vec<f64> = (0..101)
         .map(|_| {
             let (base, all) = (time(&mut without), time(&mut with));

@@ -206,7 +206,7 @@ impl SessionManager {
                 }
                 Swap::Gone => return Err(ended()),
                 Swap::Conflict(current) => {
-                    retry.next().await?;
+                    retry.next(patience).await?;
                     events::conflict(current.handle, retry.attempt);
                     ticket = self.catch_up(patience, ticket, current, now).await?;
                     draft = self.redraft(&ticket, log)?;
