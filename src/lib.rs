@@ -13,6 +13,8 @@ mod manager;
 mod record;
 mod session;
 mod store;
+#[cfg(feature = "testing")]
+pub mod testing;
 mod token;
 
 pub use clock::{Clock, SystemClock, Timestamp};
