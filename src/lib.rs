@@ -4,6 +4,8 @@
 pub mod adapter;
 mod clock;
 mod codec;
+#[cfg(feature = "conformance")]
+pub mod conformance;
 mod cookie;
 mod error;
 mod events;
