@@ -11,12 +11,14 @@ use std::borrow::Cow;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use tokio::task::JoinHandle;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::session::Session;
+use crate::session::state::Channel;
 use crate::store::BoxFuture;
 
 /// The head of a request, as far as a session looks at it. Nothing is read before the first use of the session, so an
@@ -72,10 +74,11 @@ pub trait ResponseHead {
 #[derive(Clone, Default, PartialEq, Eq)]
 #[must_use = "without its header edits a new session is lost"]
 pub struct HeaderEdits {
-    pub(crate) vary: bool,
-    pub(crate) vary_header: Option<Cow<'static, str>>,
-    pub(crate) set_cookie: Option<String>,
-    pub(crate) ticket_header: Option<(Cow<'static, str>, String)>,
+    pub(crate) looked: bool,
+    /// The name of the header that tickets may come in.
+    pub(crate) header_name: Option<Arc<str>>,
+    /// The value of the header that carries a ticket, or takes a cookie away.
+    pub(crate) ticket: Option<(Channel, String)>,
 }
 
 impl HeaderEdits {
@@ -90,7 +93,7 @@ impl HeaderEdits {
     /// # }
     /// ```
     pub fn is_empty(&self) -> bool {
-        *self == Self::default()
+        !self.looked
     }
 
     /// The value of the `Set-Cookie` header to add, if there is one. It holds the ticket.
@@ -101,7 +104,7 @@ impl HeaderEdits {
     /// # }
     /// ```
     pub fn set_cookie(&self) -> Option<&str> {
-        self.set_cookie.as_deref()
+        self.ticket.as_ref().filter(|(channel, _)| *channel == Channel::Cookie).map(|(_, value)| value.as_str())
     }
 
     /// Makes the changes: adds the cookie behind the application's own, says that the answer depends on the cookie, and
@@ -115,22 +118,20 @@ impl HeaderEdits {
     /// ```
     // behaviours 81, 82, 92 and 95
     pub fn apply(self, response: &mut impl ResponseHead) {
-        if self.vary {
+        if self.looked {
             vary(response, Cow::Borrowed("Cookie"));
         }
-        if let Some(name) = self.vary_header {
-            vary(response, name);
+        if let Some(name) = &self.header_name {
+            vary(response, Cow::Owned(name.to_string()));
         }
-        if self.set_cookie.is_some() || self.ticket_header.is_some() {
-            if !has_token(response, "cache-control", "no-store") {
-                response.replace("cache-control", Cow::Borrowed("no-store"));
-            }
+        let Some((channel, value)) = self.ticket else { return };
+        if !has_token(response, "cache-control", "no-store") {
+            response.replace("cache-control", Cow::Borrowed("no-store"));
         }
-        if let Some(cookie) = self.set_cookie {
-            response.append("set-cookie", Cow::Owned(cookie));
-        }
-        if let Some((name, value)) = self.ticket_header {
-            response.replace(&name, Cow::Owned(value));
+        match (channel, self.header_name) {
+            (Channel::Cookie, _) => response.append("set-cookie", Cow::Owned(value)),
+            (Channel::Header, Some(name)) => response.replace(&name, Cow::Owned(value)),
+            (Channel::Header, None) => {}
         }
     }
 }
@@ -153,9 +154,8 @@ impl fmt::Debug for HeaderEdits {
     /// Not the values: they are tickets.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("HeaderEdits")
-            .field("vary", &self.vary)
-            .field("set_cookie", &self.set_cookie.is_some())
-            .field("ticket_header", &self.ticket_header.is_some())
+            .field("looked", &self.looked)
+            .field("ticket", &self.ticket.as_ref().map(|(channel, _)| channel))
             .finish_non_exhaustive()
     }
 }
@@ -198,6 +198,17 @@ impl Session {
                 ToTheEnd::Here(Box::pin(async move { session.manager().finish(&session).await }))
             }
         })
+    }
+}
+
+impl Commit {
+    /// The outcome, if it is there already.
+    #[cfg(feature = "tower")]
+    pub(crate) fn into_ready(self) -> Result<Committed, Self> {
+        match self.0 {
+            ToTheEnd::Ready(Some(committed)) => Ok(committed),
+            waiting => Err(Self(waiting)),
+        }
     }
 }
 

@@ -25,7 +25,7 @@ impl<S: Sync> OptionalFromRequestParts<S> for Session {
     type Rejection = Error;
 
     async fn from_request_parts(_parts: &mut Parts, _state: &S) -> Result<Option<Self>> {
-        let Ok(session) = Session::current() else { return Ok(None) };
+        let Some(session) = Session::ambient() else { return Ok(None) };
         session.load().await?;
         Ok(Some(session))
     }

@@ -10,9 +10,7 @@ use crate::error::{Error, ErrorKind, Result};
 pub(crate) fn encode<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>> {
     let mut bytes = Vec::with_capacity(32);
     let mut serializer = rmp_serde::Serializer::new(&mut bytes).with_struct_map().with_human_readable();
-    value
-        .serialize(&mut serializer)
-        .map_err(|error| Error::new(ErrorKind::Encode, "the value cannot be kept in a session").caused_by(error))?;
+    value.serialize(&mut serializer).map_err(|_| wrong::<T>(ErrorKind::Encode, "cannot be kept in a session"))?;
     Ok(bytes)
 }
 
@@ -20,13 +18,17 @@ pub(crate) fn encode<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>> {
 pub(crate) fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T> {
     let mut rest = bytes;
     let mut deserializer = rmp_serde::Deserializer::new(&mut rest).with_human_readable();
-    let value = T::deserialize(&mut deserializer).map_err(|error| {
-        Error::new(ErrorKind::Decode, format!("the value is no {}", std::any::type_name::<T>())).caused_by(error)
-    })?;
+    let value = T::deserialize(&mut deserializer)
+        .map_err(|_| wrong::<T>(ErrorKind::Decode, "is not what the session holds under this key"))?;
     if !rest.is_empty() {
         return Err(Error::new(ErrorKind::Decode, "a stored value is damaged"));
     }
     Ok(value)
+}
+
+/// Without serde's own words: they may quote the value, and an error ends in a log.
+fn wrong<T: ?Sized>(kind: ErrorKind, what: &str) -> Error {
+    Error::new(kind, format!("a value of type {} {what}", std::any::type_name::<T>()))
 }
 
 #[cfg(test)]
@@ -93,6 +95,8 @@ mod tests {
     fn another_type_is_an_error_and_not_absent() {
         let bytes = encode("three").expect("encodes");
         assert_eq!(decode::<u32>(&bytes).expect_err("no number").kind(), ErrorKind::Decode);
+        let error = decode::<Shape>(&bytes).expect_err("no such shape");
+        assert!(!format!("{error} {error:?}").contains("three"), "an error quotes no value: {error:?}");
         assert_eq!(decode::<u8>(&encode(&300).expect("encodes")).expect_err("too large").kind(), ErrorKind::Decode);
     }
 

@@ -6,6 +6,8 @@ pub mod adapter;
 mod axum;
 mod clock;
 mod codec;
+#[cfg(feature = "conformance")]
+pub mod conformance;
 mod cookie;
 mod error;
 mod events;
@@ -15,6 +17,8 @@ mod manager;
 mod record;
 mod session;
 mod store;
+#[cfg(feature = "testing")]
+pub mod testing;
 mod token;
 #[cfg(feature = "tower")]
 pub mod tower;

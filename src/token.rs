@@ -2,10 +2,13 @@
 
 use std::fmt;
 
-use base64ct::{Base64UrlUnpadded, Encoding};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
 use zeroize::Zeroize;
+
+use crate::record::Handle;
 
 /// Characters of a token as it is written: 32 bytes in base64url without padding.
 pub(crate) const TOKEN_CHARACTERS: usize = 43;
@@ -24,6 +27,16 @@ impl Token {
         Self(random())
     }
 
+    /// A token for a new session, and its handle: one draw for both.
+    pub(crate) fn with_handle() -> (Self, Handle) {
+        let mut bytes: [u8; 48] = random();
+        let (mut token, mut handle) = ([0; 32], [0; 16]);
+        token.copy_from_slice(&bytes[..32]);
+        handle.copy_from_slice(&bytes[32..]);
+        bytes.zeroize();
+        (Self(token), Handle::from_bytes(handle))
+    }
+
     /// Reads a token in its one written form; anything else is no token.
     pub(crate) fn parse(text: &[u8]) -> Option<Self> {
         if text.len() != TOKEN_CHARACTERS {
@@ -31,15 +44,16 @@ impl Token {
         }
         // The decoder refuses foreign characters and set bits behind the last byte.
         let mut bytes = [0; 32];
-        Base64UrlUnpadded::decode(text, &mut bytes).ok()?;
+        URL_SAFE_NO_PAD.decode_slice_unchecked(text, &mut bytes).ok()?;
         Some(Self(bytes))
     }
 
     /// Hands the written form to `use_it` and wipes it.
     pub(crate) fn write<R>(&self, use_it: impl FnOnce(&str) -> R) -> R {
         let mut buffer = [0; TOKEN_CHARACTERS];
-        let text = Base64UrlUnpadded::encode(&self.0, &mut buffer).unwrap_or_default();
-        let result = use_it(text);
+        // The buffer is as long as the text, and the text is ASCII: nothing can fail.
+        let _ = URL_SAFE_NO_PAD.encode_slice(self.0, &mut buffer);
+        let result = use_it(std::str::from_utf8(&buffer).unwrap_or_default());
         buffer.zeroize();
         result
     }

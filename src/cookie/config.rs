@@ -252,6 +252,8 @@ fn check_domain(domain: &str) -> Result<(), ConfigError> {
     Ok(())
 }
 
+const MAX_AGE: &str = "; Max-Age=";
+
 /// A cookie whose configuration has been checked: what is set and what is removed have the same attributes.
 #[derive(Debug)]
 pub(crate) struct Cookie {
@@ -263,15 +265,17 @@ pub(crate) struct Cookie {
 impl Cookie {
     /// The value of a `Set-Cookie` header; with no `Max-Age` the browser forgets the cookie when it is closed.
     pub(crate) fn set(&self, value: &str, max_age: Option<Duration>) -> String {
-        let mut text = String::with_capacity(self.name.len() + value.len() + self.attributes.len() + 32);
+        // A session in its last second would otherwise tell the browser to forget it at once.
+        let seconds = max_age.map(|age| age.min(LONGEST_COOKIE).as_millis().div_ceil(1_000).max(1));
+        let digits = seconds.map_or(0, |seconds| MAX_AGE.len() + seconds.ilog10() as usize + 1);
+        // Exactly as long as it gets, so that it becomes a header value without a copy.
+        let mut text = String::with_capacity(self.name.len() + 1 + value.len() + self.attributes.len() + digits);
         text.push_str(&self.name);
         text.push('=');
         text.push_str(value);
         text.push_str(&self.attributes);
-        if let Some(max_age) = max_age {
-            // A session in its last second would otherwise tell the browser to forget it at once.
-            let seconds = max_age.min(LONGEST_COOKIE).as_millis().div_ceil(1_000).max(1);
-            let _ = write!(text, "; Max-Age={seconds}");
+        if let Some(seconds) = seconds {
+            let _ = write!(text, "{MAX_AGE}{seconds}");
         }
         text
     }

@@ -297,7 +297,7 @@ impl SessionManagerBuilder {
                 store_timeout: self.store_timeout,
                 outage: self.outage,
                 roll_back: self.roll_back,
-                ticket_header: self.ticket_header.map(|name| name.to_ascii_lowercase()),
+                ticket_header: self.ticket_header.map(|name| name.to_ascii_lowercase().into()),
                 sweep_interval: self.sweep_interval,
                 clock: self.clock,
             },

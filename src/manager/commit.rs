@@ -55,36 +55,32 @@ impl Work {
 impl SessionManager {
     /// What a response head needs where nothing has to be asked of the store: the way of nearly every request.
     pub(crate) fn finish_at_once(&self, session: &Session, status: u16) -> Option<Committed> {
-        let roll_back = self.settings().roll_back.is_some_and(|rolls_back| rolls_back(status));
-        let mut idle = true;
-        let _ = session.with(|open| {
-            if roll_back {
+        let edits = session.finish(|open| {
+            if self.settings().roll_back.is_some_and(|rolls_back| rolls_back(status)) {
                 open.discard()?;
             }
-            idle = !open.has_changes() && (!open.active || !self.is_due(open)?);
-            Ok(())
+            let busy = open.has_changes() || (open.active && self.is_due(open)?);
+            Ok(if busy { None } else { Some(self.edits(session, open)) })
         });
-        idle.then(|| {
-            session.mark_sent();
-            Committed { edits: self.edits(session), error: None }
-        })
+        // An error shows again, and is answered, where the commit meets it.
+        edits.unwrap_or(Ok(Some(HeaderEdits::default()))).unwrap_or(None).map(|edits| Committed { edits, error: None })
     }
 
     /// Commits with the response head, and says what changes in it.
     pub(crate) async fn finish(&self, session: &Session) -> Committed {
         let result = self.commit_with(session, true).await;
-        session.mark_sent();
         let error = match result {
             Ok(()) => None,
             // The session is over: the response goes out as it is.
             Err(error) if error.kind() == ErrorKind::Ended => None,
             Err(error) => {
                 // The response says that nothing was kept, so nothing may be kept later.
-                let _ = session.with(Open::discard);
+                let _ = session.if_loaded(Open::discard);
                 Some(error)
             }
         };
-        Committed { edits: self.edits(session), error }
+        let edits = session.finish(|open| Ok(Some(self.edits(session, open))));
+        Committed { edits: edits.and_then(Result::ok).flatten().unwrap_or_default(), error }
     }
 
     /// Commits what was changed so far.
@@ -170,10 +166,11 @@ impl SessionManager {
         self.0.sweeper.start(self);
         let lifetime = self.lifetime_of(&work.draft)?;
         let absolute = work.draft.absolute_deadline.unwrap_or_else(|| lifetime.absolute_deadline(now));
+        let (token, handle) = Token::with_handle();
         let record = Record {
             kind: RecordKind::Live,
             revision: Revision::first(),
-            handle: work.handle.unwrap_or_else(Handle::random),
+            handle: work.handle.unwrap_or(handle),
             created: now,
             seen: now,
             idle_deadline: lifetime.idle_deadline(now).min(absolute),
@@ -181,7 +178,7 @@ impl SessionManager {
             user: work.draft.user.clone(),
             data: work.draft.values.to_data(),
         };
-        let ticket = Ticket::new(Token::random(), record);
+        let ticket = Ticket::new(token, record);
         match self.0.backend.create(patience, &ticket.key, &ticket.record, now).await? {
             Created::Created => {
                 events::created(ticket.record.handle);
@@ -210,7 +207,7 @@ impl SessionManager {
                 }
                 Swap::Gone => return Err(ended()),
                 Swap::Conflict(current) => {
-                    retry.next().await?;
+                    retry.next(patience).await?;
                     events::conflict(current.handle, retry.attempt);
                     ticket = self.catch_up(patience, ticket, current, now).await?;
                     draft = self.redraft(&ticket, log)?;
@@ -306,29 +303,18 @@ impl SessionManager {
         Ok(Reply::Issue { token: ticket.token.clone(), max_age })
     }
 
-    fn edits(&self, session: &Session) -> HeaderEdits {
-        let mut edits = HeaderEdits::default();
+    fn edits(&self, session: &Session, open: &mut Open) -> HeaderEdits {
         let settings = self.settings();
-        let _ = session.with(|open| {
-            edits.vary = true;
-            edits.vary_header = settings.ticket_header.clone().map(Into::into);
-            match (std::mem::take(&mut open.reply), open.channel) {
-                (Reply::Issue { token, max_age }, Channel::Cookie) => {
-                    edits.set_cookie = Some(token.write(|text| settings.cookie.set(text, max_age)));
-                    self.mind_transport(session);
-                }
-                (Reply::Issue { token, .. }, Channel::Header) => {
-                    let name = settings.ticket_header.clone().unwrap_or_default();
-                    edits.ticket_header = Some((name.into(), token.write(str::to_owned)));
-                }
-                (Reply::Remove, Channel::Cookie) if open.cookie_sent => {
-                    edits.set_cookie = Some(settings.cookie.removal());
-                }
-                (Reply::Remove | Reply::Nothing, _) => {}
+        let ticket = match (std::mem::take(&mut open.reply), open.channel) {
+            (Reply::Issue { token, max_age }, Channel::Cookie) => {
+                self.mind_transport(session);
+                Some((Channel::Cookie, token.write(|text| settings.cookie.set(text, max_age))))
             }
-            Ok(())
-        });
-        edits
+            (Reply::Issue { token, .. }, Channel::Header) => Some((Channel::Header, token.write(str::to_owned))),
+            (Reply::Remove, Channel::Cookie) if open.cookie_sent => Some((Channel::Cookie, settings.cookie.removal())),
+            (Reply::Remove | Reply::Nothing, _) => None,
+        };
+        HeaderEdits { looked: true, header_name: settings.ticket_header.clone(), ticket }
     }
 
     /// Warns, once, that a browser will drop the cookie.

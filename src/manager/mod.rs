@@ -56,7 +56,7 @@ struct Settings {
     store_timeout: Duration,
     outage: OutagePolicy,
     roll_back: Option<fn(u16) -> bool>,
-    ticket_header: Option<String>,
+    ticket_header: Option<Arc<str>>,
     sweep_interval: Option<Duration>,
     clock: Option<Arc<dyn Clock>>,
 }

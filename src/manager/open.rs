@@ -18,6 +18,7 @@ const MOST_TICKETS: usize = 4;
 const MOST_MOVES: usize = 8;
 
 /// What a ticket opens.
+#[allow(clippy::large_enum_variant, reason = "taken apart at once; a box would cost every look-up an allocation")]
 enum Opened {
     Nothing,
     /// A session, and whether the visitor has yet to be told its new ticket.
@@ -126,7 +127,11 @@ impl SessionManager {
         let moved = moved(&marker.record)?;
         let in_grace = now < moved.at + self.settings().grace;
         if moved.nonce.is_some() {
-            return match if in_grace { self.follow(patience, marker, now).await? } else { None } {
+            // Beyond the grace period too, if the renewal was cut off before anybody was given the new ticket.
+            if !in_grace && !self.is_pending(patience, &moved, now).await? {
+                return Ok(Opened::Nothing);
+            }
+            return match self.follow(patience, marker, now).await? {
                 Some(ticket) => self.opened(ticket, true),
                 None => Ok(Opened::Nothing),
             };
@@ -164,6 +169,11 @@ impl SessionManager {
         Ok(None)
     }
 
+    async fn is_pending(&self, patience: &Patience, moved: &Moved, now: Timestamp) -> Result<bool> {
+        let record = self.0.backend.load(patience, &moved.to, now).await?;
+        Ok(record.is_some_and(|record| record.kind == RecordKind::Pending))
+    }
+
     async fn promote(
         &self,
         patience: &Patience,
@@ -196,15 +206,15 @@ impl SessionManager {
             return Ok(None);
         }
         let backend = &self.0.backend;
-        let Some(pending) = backend.load(patience, &moved.to, now).await? else { return Ok(None) };
-        if pending.kind != RecordKind::Pending {
-            return Ok(None);
-        }
+        let pending = backend.load(patience, &moved.to, now).await?;
+        let Some(pending) = pending.filter(|record| record.kind == RecordKind::Pending) else {
+            return self.taken_back(patience, marker, now).await;
+        };
         // With another revision it can no longer be promoted by whoever made it.
         let mut stopped = pending.clone();
         stopped.revision = pending.revision.next();
         if backend.swap(patience, &moved.to, pending.revision, &stopped, now).await? != Swap::Swapped {
-            return Ok(None);
+            return self.taken_back(patience, marker, now).await;
         }
         let mut draft = Draft::of(&marker.record, usize::MAX)?;
         draft.values.remove_own::<Moved>();
@@ -215,11 +225,18 @@ impl SessionManager {
         live.absolute_deadline = moved.absolute_deadline;
         live.data = draft.values.to_data();
         if backend.swap(patience, &marker.key, marker.record.revision, &live, now).await? != Swap::Swapped {
-            return Ok(None);
+            return self.taken_back(patience, marker, now).await;
         }
         backend.delete(patience, &moved.to, now).await?;
         events::renewed(live.handle, "a renewal that was cut off is taken back");
         Ok(Some(Ticket { record: live, ..marker.clone() }))
+    }
+
+    /// The session at its old place, if another request was quicker to take the renewal back.
+    async fn taken_back(&self, patience: &Patience, marker: &Ticket, now: Timestamp) -> Result<Option<Ticket>> {
+        let record = self.0.backend.load(patience, &marker.key, now).await?;
+        let live = record.filter(|record| record.kind == RecordKind::Live);
+        Ok(live.map(|record| Ticket { record, ..marker.clone() }))
     }
 }
 

@@ -73,19 +73,14 @@ impl Retry {
         Self { started: None, attempt: 0 }
     }
 
-    pub(crate) async fn next(&mut self) -> Result<()> {
+    pub(crate) async fn next(&mut self, patience: &Patience) -> Result<()> {
         self.attempt += 1;
         let started = *self.started.get_or_insert_with(Instant::now);
-        if started.elapsed() >= Self::FOR {
-            return Err(Error::new(
-                ErrorKind::Conflict,
-                "other requests change this session faster than it can be saved",
-            ));
+        let most = Duration::from_micros(500) * 2_u32.pow(self.attempt.min(7));
+        if started.elapsed() < Self::FOR && (self.attempt == 1 || patience.pause(most).await) {
+            return Ok(());
         }
-        if self.attempt > 1 {
-            sleep(jittered(Duration::from_micros(500) * 2_u32.pow(self.attempt.min(7)))).await;
-        }
-        Ok(())
+        Err(Error::new(ErrorKind::Conflict, "other requests change this session faster than it can be saved"))
     }
 }
 

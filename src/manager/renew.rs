@@ -48,7 +48,7 @@ impl SessionManager {
                 }
                 Swap::Conflict(current) => {
                     backend.delete(patience, &new.key, now).await?;
-                    retry.next().await?;
+                    retry.next(patience).await?;
                     events::conflict(current.handle, retry.attempt);
                     let moved = current.kind == RecordKind::Moved;
                     ticket = self.catch_up(patience, ticket, current, now).await?;

@@ -5,10 +5,14 @@ mod own;
 mod values;
 
 use std::fmt;
+use std::hash::{BuildHasher, RandomState};
 use std::str::FromStr;
 use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
 
-use base64ct::{Base64UrlUnpadded, Encoding};
+use base64::Engine;
+use base64::display::Base64Display;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 pub use bytes::Data;
 pub(crate) use own::{AuthenticatedAt, Flashes, Moved, RenewedAt, WaitingFlash};
@@ -130,7 +134,7 @@ impl Revision {
     /// assert_ne!(Revision::first(), Revision::first());
     /// ```
     pub fn first() -> Self {
-        Self { counter: 1, tag: u64::from_le_bytes(random()) }
+        Self { counter: 1, tag: tag() }
     }
 
     /// The revision of an attempt to write over this one.
@@ -142,8 +146,15 @@ impl Revision {
     /// ```
     #[must_use]
     pub fn next(self) -> Self {
-        Self { counter: self.counter.wrapping_add(1), tag: u64::from_le_bytes(random()) }
+        Self { counter: self.counter.wrapping_add(1), tag: tag() }
     }
+}
+
+/// A tag is no secret: it has to differ from the tags of other attempts to write the same record, in other threads and
+/// processes, a fork of this one too. So it is a keyed hash of the time, which costs no system call.
+fn tag() -> u64 {
+    let nanoseconds = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos();
+    RandomState::new().hash_one(nanoseconds)
 }
 
 /// A session's public name: 128 random bits, for device lists, logs and revocation.
@@ -196,8 +207,7 @@ impl Handle {
 
 impl fmt::Display for Handle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut buffer = [0; Self::CHARACTERS];
-        f.write_str(Base64UrlUnpadded::encode(&self.0, &mut buffer).unwrap_or_default())
+        write!(f, "{}", Base64Display::new(&self.0, &URL_SAFE_NO_PAD))
     }
 }
 
@@ -212,8 +222,9 @@ impl FromStr for Handle {
 
     fn from_str(text: &str) -> Result<Self> {
         let mut bytes = [0; 16];
-        match Base64UrlUnpadded::decode(text, &mut bytes) {
-            Ok(decoded) if decoded.len() == 16 && text.len() == Self::CHARACTERS => Ok(Self(bytes)),
+        let right_length = text.len() == Self::CHARACTERS;
+        match URL_SAFE_NO_PAD.decode_slice_unchecked(if right_length { text } else { "" }, &mut bytes) {
+            Ok(16) => Ok(Self(bytes)),
             _ => Err(Error::new(ErrorKind::Decode, "a handle is 22 characters of base64url")),
         }
     }

@@ -30,13 +30,18 @@ impl Session {
     /// }
     /// ```
     pub fn current() -> Result<Self> {
-        CURRENT.try_with(Clone::clone).map_err(|_| {
+        Self::ambient().ok_or_else(|| {
             Error::new(
                 ErrorKind::NotLoaded,
                 "there is no session here: the session layer is missing (add `.layer(sessions.layer())` to the router), \
                  or this task was spawned without it (spawn `session.scope(future)`)",
             )
         })
+    }
+
+    /// The same where there being none is no mistake.
+    pub(crate) fn ambient() -> Option<Self> {
+        CURRENT.try_with(Clone::clone).ok()
     }
 
     /// Runs `future` with this session as the [current](Session::current) one: for tasks that outlive the handler, and

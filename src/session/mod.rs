@@ -148,12 +148,19 @@ impl Session {
         crate::manager::to_the_end(Box::pin(async move { session.manager().commit(&session).await })).await
     }
 
-    pub(crate) fn mark_sent(&self) {
+    /// Gives `f` the opened session, if anybody opened it, and notes that the head is sent where `f` answers what is in it.
+    pub(crate) fn finish<R>(&self, f: impl FnOnce(&mut Open) -> Result<Option<R>>) -> Option<Result<Option<R>>> {
         let mut inner = self.lock();
-        inner.sent = true;
-        if let Some(open) = &mut inner.open {
+        let Some(open) = &mut inner.open else {
+            inner.sent = true;
+            return None;
+        };
+        let result = f(open);
+        if let Ok(Some(_)) = result {
             open.sent = true;
+            inner.sent = true;
         }
+        Some(result)
     }
 
     /// Whether there is something that `save` would commit.
@@ -169,14 +176,18 @@ impl Session {
 
     /// Gives `f` the opened session, whatever its standing.
     pub(crate) fn with<R>(&self, f: impl FnOnce(&mut Open) -> Result<R>) -> Result<R> {
-        match &mut self.lock().open {
-            Some(open) => f(open),
-            None => Err(Error::new(
+        self.if_loaded(f).unwrap_or_else(|| {
+            Err(Error::new(
                 ErrorKind::NotLoaded,
                 "the session is not loaded: take `Session` as an argument of the handler, call `.load().await` first, \
                  or set `preload()` on the layer",
-            )),
-        }
+            ))
+        })
+    }
+
+    /// The same where it is no mistake that nobody loaded it.
+    pub(crate) fn if_loaded<R>(&self, f: impl FnOnce(&mut Open) -> R) -> Option<R> {
+        self.lock().open.as_deref_mut().map(f)
     }
 
     /// Reads, which is activity.

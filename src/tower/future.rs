@@ -12,7 +12,7 @@ use tokio::task::futures::TaskLocalFuture;
 use super::SessionBody;
 use super::error::{SessionError, error_response};
 use super::layer::OnError;
-use crate::adapter::Commit;
+use crate::adapter::{Commit, Committed};
 use crate::session::Session;
 
 pin_project! {
@@ -45,25 +45,42 @@ where
             if let Some((commit, _)) = this.answered {
                 let committed = ready!(Pin::new(commit).poll(cx));
                 let Some((_, response)) = this.answered.take() else { continue };
-                let failed = committed.error.map(SessionError::from);
-                let error = failed.as_ref().or_else(|| response.extensions().get());
-                let mut response = match (error, this.on_error.as_deref()) {
-                    (Some(error), Some(answer)) => answer(error).map(SessionBody::text),
-                    (Some(error), None) if failed.is_some() => error_response(error).map(SessionBody::text),
-                    _ => response.map(|body| SessionBody::new(body, this.session)),
-                };
-                committed.edits.apply(response.headers_mut());
-                return Poll::Ready(Ok(response));
+                return Poll::Ready(Ok(answer(response, committed, this.session, this.on_error.as_ref())));
             }
             // An error here is the framework's, and no response: what the request changed is discarded with it.
             let response = ready!(this.handler.as_mut().poll(cx))?;
             if *this.nested {
                 return Poll::Ready(Ok(response.map(SessionBody::plain)));
             }
-            let commit = this.session.commit(response.status().as_u16());
-            *this.answered = Some((commit, response));
+            match this.session.commit(response.status().as_u16()).into_ready() {
+                Ok(committed) => {
+                    return Poll::Ready(Ok(answer(response, committed, this.session, this.on_error.as_ref())));
+                }
+                Err(commit) => *this.answered = Some((commit, response)),
+            }
         }
     }
+}
+
+/// The response as it is sent.
+fn answer<B>(
+    response: Response<B>,
+    committed: Committed,
+    session: &Session,
+    on_error: Option<&OnError>,
+) -> Response<SessionBody<B>> {
+    if committed.edits.is_empty() && committed.error.is_none() && on_error.is_none() {
+        return response.map(SessionBody::plain);
+    }
+    let failed = committed.error.map(SessionError::from);
+    let error = failed.as_ref().or_else(|| response.extensions().get());
+    let mut response = match (error, on_error) {
+        (Some(error), Some(on_error)) => on_error(error).map(SessionBody::text),
+        (Some(error), None) if failed.is_some() => error_response(error).map(SessionBody::text),
+        _ => response.map(|body| SessionBody::new(body, session)),
+    };
+    committed.edits.apply(response.headers_mut());
+    response
 }
 
 impl<F, B> fmt::Debug for SessionFuture<F, B> {

@@ -42,7 +42,7 @@ where
     fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
         // A request that is passed on inside of the application keeps its session, and its outermost layer commits it.
         // behaviour 98
-        let outer = Session::current().ok().filter(|session| session.manager().is(&self.manager));
+        let outer = Session::ambient().filter(|session| session.manager().is(&self.manager));
         let nested = outer.is_some();
         let session = outer.unwrap_or_else(|| self.manager.open(Head::of(&request, &self.manager)));
         let future = session.enter(|| self.inner.call(request));

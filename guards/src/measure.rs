@@ -1,0 +1,82 @@
+//! Measuring one operation with and without sessions.
+
+use std::process::{Command, ExitCode};
+use std::time::{Duration, Instant};
+
+use crate::app::{Operation, Subject};
+
+const WITH: &str = "with";
+const WITHOUT: &str = "without";
+
+fn subject(side: &str, operation: Operation) -> Subject {
+    if side == WITH { Subject::with_sessions(operation) } else { Subject::without_sessions(operation) }
+}
+
+/// Heap allocations that sessions add to a request, on average of many.
+pub(crate) fn added_allocations(operation: Operation) -> f64 {
+    let count = |side| {
+        let mut subject = subject(side, operation);
+        subject.run(1_000);
+        const REQUESTS: usize = 2_000;
+        let allocations = allocation_counter::measure(|| subject.run(REQUESTS)).count_total;
+        allocations as f64 / REQUESTS as f64
+    };
+    count(WITH) - count(WITHOUT)
+}
+
+/// Nanoseconds that sessions add to a request: the median of many short runs, the two sides in turn.
+pub(crate) fn added_nanoseconds(operation: Operation) -> f64 {
+    let (mut with, mut without) = (subject(WITH, operation), subject(WITHOUT, operation));
+    const REQUESTS: usize = 2_000;
+    let time = |subject: &mut Subject| -> Duration {
+        let start = Instant::now();
+        subject.run(REQUESTS);
+        start.elapsed()
+    };
+    time(&mut with);
+    time(&mut without);
+    let mut added: Vec<f64> = (0..101)
+        .map(|_| {
+            let (base, all) = (time(&mut without), time(&mut with));
+            (all.as_secs_f64() - base.as_secs_f64()) * 1e9 / REQUESTS as f64
+        })
+        .collect();
+    added.sort_unstable_by(f64::total_cmp);
+    added[added.len() / 2]
+}
+
+/// Instructions that sessions add to a request, counted by callgrind in runs of two lengths, so that the start of the
+/// program does not count.
+pub(crate) fn added_instructions(operation: Operation) -> Result<f64, String> {
+    let each = |side| -> Result<f64, String> {
+        let (short, long) = (200, 1_200);
+        let difference = collected(side, operation, long)? - collected(side, operation, short)?;
+        Ok(difference / f64::from(long - short))
+    };
+    Ok(each(WITH)? - each(WITHOUT)?)
+}
+
+fn collected(side: &str, operation: Operation, requests: u32) -> Result<f64, String> {
+    let program = std::env::current_exe().map_err(|error| error.to_string())?;
+    let output = Command::new("valgrind")
+        .args(["--tool=callgrind", "--callgrind-out-file=/dev/null"])
+        .arg(program)
+        .args(["--loop", side, operation.name(), &requests.to_string()])
+        .output()
+        .map_err(|error| format!("valgrind: {error}"))?;
+    let log = String::from_utf8_lossy(&output.stderr);
+    let line = log.lines().find_map(|line| line.split_once("Collected :")).ok_or_else(|| log.clone().into_owned())?;
+    line.1.trim().parse().map_err(|error| format!("{error}: {log}"))
+}
+
+/// What runs under callgrind.
+pub(crate) fn run_loop(side: &str, operation: &str, requests: &str) -> ExitCode {
+    let operation = Operation::ALL.into_iter().find(|known| known.name() == operation);
+    match (operation, requests.parse()) {
+        (Some(operation), Ok(requests)) => {
+            subject(side, operation).run(requests);
+            ExitCode::SUCCESS
+        }
+        _ => ExitCode::from(2),
+    }
+}

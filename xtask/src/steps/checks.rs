@@ -1,0 +1,27 @@
+//! The steps that are one command each.
+
+use super::Done;
+use crate::command::{Result, cargo, run};
+
+pub(super) fn format() -> Result<Done> {
+    run(&mut cargo(&["fmt", "--all", "--check"])).map(|()| Done::Fully)
+}
+
+pub(super) fn clippy() -> Result<Done> {
+    let arguments = ["clippy", "--workspace", "--all-targets", "--all-features", "--", "-D", "warnings"];
+    run(&mut cargo(&arguments)).map(|()| Done::Fully)
+}
+
+pub(super) fn docs() -> Result<Done> {
+    // What the caller has set is kept.
+    let flags = match std::env::var("RUSTDOCFLAGS") {
+        Ok(given) if !given.is_empty() => format!("{given} -D warnings"),
+        _ => "-D warnings".to_owned(),
+    };
+    let arguments = ["doc", "--workspace", "--no-deps", "--all-features"];
+    run(cargo(&arguments).env("RUSTDOCFLAGS", flags)).map(|()| Done::Fully)
+}
+
+pub(super) fn tests() -> Result<Done> {
+    run(&mut cargo(&["test", "--workspace", "--all-features"])).map(|()| Done::Fully)
+}
