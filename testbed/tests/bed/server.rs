@@ -46,10 +46,10 @@ impl Server {
     }
 
     /// What the store is asked while `work` runs, as in `load 1, swap 1`.
-    pub(crate) fn asked(&self, work: impl FnOnce()) -> String {
+    pub(crate) fn asked<R>(&self, work: impl FnOnce() -> R) -> String {
         let count = |stats: &Value, verb: &str| stats[verb].as_u64().expect("a number");
         let before = self.stats();
-        work();
+        drop(work());
         let after = self.stats();
         let changes = ["load", "create", "swap", "conflict", "touch", "delete"].into_iter().filter_map(|verb| {
             let n = count(&after, verb) - count(&before, verb);

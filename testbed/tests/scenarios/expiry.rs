@@ -94,7 +94,7 @@ pub(crate) fn activity_is_noted_now_and_then(bed: &Bed) {
     let server = bed.alone(&["--idle", "2", "--touch", "0.25"]);
     let visitor = server.client();
     visitor.set("a", 1);
-    let read = || drop(visitor.get("/get/a").ok());
+    let read = || visitor.get("/get/a").ok();
     assert_eq!(server.asked(read), "load 1");
     let (ticket, idle) = (visitor.ticket(), deadline(&visitor, "idle_ms"));
     sleep(600);

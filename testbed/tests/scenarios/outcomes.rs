@@ -22,7 +22,7 @@ pub(crate) fn a_panic_discards_what_was_set(bed: &Bed) {
     visitor.put("/set-then-panic/a", 1).is(500).no_cookie();
     assert_eq!(server.client().get("/count").ok().json()["count"], 0);
     visitor.set("a", 1);
-    let asked = server.asked(|| drop(visitor.put("/set-then-panic/a", 2).is(500).no_cookie()));
+    let asked = server.asked(|| visitor.put("/set-then-panic/a", 2).is(500).no_cookie());
     assert_eq!(asked, "load 1");
     assert_eq!(visitor.value("a"), 1);
     visitor.set("a", 3).no_cookie();

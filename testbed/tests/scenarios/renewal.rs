@@ -49,7 +49,7 @@ pub(crate) fn a_write_opened_before_a_renewal_is_dropped(bed: &Bed) {
     let visitor = bed.visitor();
     visitor.set("a", 1);
     let slow = visitor.twin();
-    let answer = during(|| slow.put("/slow-set/b?ms=500", 2), || drop(visitor.post("/renew").ok()));
+    let answer = during(|| slow.put("/slow-set/b?ms=500", 2), || visitor.post("/renew").ok());
     assert_eq!(answer.ok().no_cookie().json(), json!({"ok": true}));
     assert_eq!(visitor.get("/all").ok().json()["values"], json!({"a": 1}));
     opens_nothing(&slow);
@@ -60,7 +60,7 @@ pub(crate) fn a_write_opened_before_a_login_is_dropped(bed: &Bed) {
     let visitor = bed.visitor();
     visitor.set("a", 1);
     let planted = visitor.twin();
-    let answer = during(|| planted.put("/slow-set/email?ms=500", "eve@example.org"), || drop(visitor.login("ana")));
+    let answer = during(|| planted.put("/slow-set/email?ms=500", "eve@example.org"), || visitor.login("ana"));
     answer.ok().no_cookie();
     assert_eq!(visitor.value("email"), "ana@example.org");
     opens_nothing(&planted);
@@ -106,7 +106,7 @@ pub(crate) fn a_renewal_before_an_error_keeps_the_session(bed: &Bed) {
 pub(crate) fn renewing_nothing_makes_nothing(bed: &Bed) {
     let server = bed.alone(&[]);
     let visitor = server.client();
-    assert_eq!(server.asked(|| drop(visitor.post("/renew").ok().no_cookie())), "");
+    assert_eq!(server.asked(|| visitor.post("/renew").ok().no_cookie()), "");
     visitor.with_ticket(&"A".repeat(43)).post("/renew").ok().no_cookie();
 }
 

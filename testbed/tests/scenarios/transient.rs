@@ -21,7 +21,7 @@ pub(crate) fn a_transient_value_changes_no_session(bed: &Bed) {
     let server = bed.alone(&[]);
     let visitor = server.client();
     visitor.set("a", 1);
-    let asked = server.asked(|| drop(visitor.put("/transient/b", 2).ok().no_cookie()));
+    let asked = server.asked(|| visitor.put("/transient/b", 2).ok().no_cookie());
     assert_eq!(asked, "load 1");
     assert_eq!(visitor.get("/all").ok().json()["values"], json!({"a": 1}));
 }
