@@ -72,6 +72,7 @@ macro_rules! table {
                 silence_ends_it_and_use_extends_it
                 use_does_not_extend_it_beyond_the_absolute_deadline
                 remembered_is_remembered
+                a_remembered_session_is_extended_by_its_own_idle_time
                 remembering_does_not_lower_the_absolute_deadline
                 asking_how_long_it_lives_is_no_activity
                 activity_is_noted_now_and_then
@@ -95,6 +96,7 @@ macro_rules! table {
                 a_ticket_leaves_by_the_header_that_it_comes_in
                 a_renewed_ticket_leaves_by_the_header
                 a_session_that_came_by_cookie_stays_with_it
+                a_client_with_a_cookie_gets_no_header
                 of_both_the_header_is_asked_first
                 the_answer_varies_by_both;
             logout:

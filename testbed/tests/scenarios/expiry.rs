@@ -60,6 +60,17 @@ pub(crate) fn remembered_is_remembered(bed: &Bed) {
     assert_eq!(visitor.value("a"), 3);
 }
 
+// defect 11; behaviour 59
+pub(crate) fn a_remembered_session_is_extended_by_its_own_idle_time(bed: &Bed) {
+    let visitor = bed.visitor_with(&["--idle", "0.3"]);
+    visitor.set("a", 1);
+    visitor.post("/remember?secs=1.5").ok();
+    sleep(900);
+    visitor.set("a", 2);
+    sleep(900);
+    assert_eq!(visitor.value("a"), 2);
+}
+
 pub(crate) fn remembering_does_not_lower_the_absolute_deadline(bed: &Bed) {
     let visitor = bed.visitor_with(&["--idle", "1000", "--absolute", "5000"]);
     visitor.set("a", 1);

@@ -65,6 +65,18 @@ pub(crate) fn a_session_that_came_by_cookie_stays_with_it(bed: &Bed) {
     assert_eq!(renewed.header(HEADER), None);
 }
 
+/// Whoever sends a cookie can keep one, even if what it sends opens nothing.
+pub(crate) fn a_client_with_a_cookie_gets_no_header(bed: &Bed) {
+    let client = bed.visitor_with(ON);
+    let unknown = format!("__Host-sid={}A", "D".repeat(42));
+    for cookie in [unknown.as_str(), "__Host-sid=junk"] {
+        let headers: &[(&str, &[u8])] = &[(HEADER, b"none"), ("cookie", cookie.as_bytes())];
+        let answer = client.bare("POST", "/set/a", headers, b"1").ok();
+        answer.cookie();
+        assert_eq!(answer.header(HEADER), None);
+    }
+}
+
 pub(crate) fn of_both_the_header_is_asked_first(bed: &Bed) {
     let client = bed.visitor_with(ON);
     let ticket = issued(send(&client, "POST", "/set/a", "none", "1"));
