@@ -108,7 +108,12 @@ impl Values {
     /// Removes a value; answers whether it was there.
     pub(crate) fn remove(&mut self, space: Space, key: &str) -> bool {
         let Find::At { start, end, .. } = self.find(space, key) else { return false };
-        self.changed().drain(start..end);
+        let bytes = self.changed();
+        bytes.drain(start..end);
+        if bytes.len() == 1 {
+            // No values are no bytes, so that equal values are equal bytes.
+            bytes.clear();
+        }
         true
     }
 

@@ -119,7 +119,8 @@ impl Session {
     ///
     /// # Errors
     ///
-    /// [`NotLoaded`](ErrorKind::NotLoaded), and [`ReadOnly`](ErrorKind::ReadOnly) while the store is away.
+    /// [`NotLoaded`](ErrorKind::NotLoaded), and [`ReadOnly`](ErrorKind::ReadOnly) while the store is away or if the request
+    /// came with a ticket that was just replaced: that one has no power any more, not even to end what it was replaced by.
     ///
     /// ```
     /// # fn example(session: cloakroom::Session) -> cloakroom::Result<()> {
@@ -131,9 +132,7 @@ impl Session {
     #[doc(alias = "invalidate")]
     pub fn destroy(&self) -> Result<()> {
         self.with(|open| {
-            if open.standing == super::state::Standing::Outage {
-                open.check_writable()?;
-            }
+            open.check_writable()?;
             open.destroy();
             Ok(())
         })

@@ -2,6 +2,7 @@
 
 mod checks;
 mod features;
+mod guards;
 mod msrv;
 mod setup;
 
@@ -32,6 +33,7 @@ const STEPS: &[Step] = &[
     Step { name: "msrv", about: "no dependency needs a newer Rust than is declared", run: msrv::run },
     Step { name: "docs", about: "the documentation builds without warnings", run: checks::docs },
     Step { name: "tests", about: "unit tests, integration tests, examples in the documentation", run: checks::tests },
+    Step { name: "guards", about: "a request costs no more than it may", run: guards::run },
 ];
 
 /// The steps of these names, in the order of the table; all where none is named. Answers a name that no step has.

@@ -28,7 +28,7 @@ fn components() -> Result {
 }
 
 /// valgrind, which counts instructions. It is the only thing that may be missing.
-fn valgrind() -> Result {
+pub(super) fn valgrind() -> Result {
     if succeeds(Command::new("valgrind").arg("--version")) {
         return Ok(());
     }
