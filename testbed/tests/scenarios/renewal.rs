@@ -11,7 +11,9 @@ fn opens_nothing(old: &Client) {
     assert_eq!(old.get("/lifetime").ok().no_cookie().json()["created_ms"], Value::Null);
     assert_eq!(old.put("/set/mine", 1).is(503).no_cookie().error(), "read_only");
     assert_eq!(old.put("/login", json!({"user": "eve"})).is(503).no_cookie().error(), "read_only");
-    old.post("/logout").ok().no_cookie();
+    for path in ["/logout", "/logout-then-set/mine", "/clear-then-set/mine", "/incr-now/mine", "/remember?secs=9"] {
+        assert_eq!(old.put(path, 1).is(503).no_cookie().error(), "read_only", "{path}");
+    }
     assert_eq!(old.ticket(), ticket);
 }
 
