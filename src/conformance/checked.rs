@@ -188,8 +188,8 @@ pub(super) async fn both<A: Send + 'static, B: Send + 'static>(
     other: impl Future<Output = B> + Send + 'static,
 ) -> (A, B) {
     let start = Arc::new(Barrier::new(2));
-    let one = tokio::spawn(started(Arc::clone(&start), round % 3 == 0, one));
-    let other = tokio::spawn(started(start, round % 3 == 1, other));
+    let one = tokio::spawn(started(Arc::clone(&start), round % 3 == 1, one));
+    let other = tokio::spawn(started(start, round % 3 == 2, other));
     (joined(one).await, joined(other).await)
 }
 

@@ -56,6 +56,7 @@ noticed! {
     SwapKeepsTheUser: swap::replaces_every_column, find::follows_a_swap;
     SwapKeepsTheDeadline: swap::sets_the_deadlines, sweep::honours_a_deadline_that_moved;
     SwapKeepsTheKind: swap::changes_the_kind, list::counts_what_a_record_becomes;
+    SwapDrawsARevisionOfItsOwn: swap::shows_a_writer_its_own_write;
     SwapChecksThenWrites: race::one_swap_wins, race::increments_add_up, race::a_swap_never_outlives_a_delete;
     ConflictAnswersTheWrongRecord: swap::conflict_answers_the_current_record,
         race::one_swap_wins;

@@ -11,7 +11,7 @@ use cloakroom::{
 
 /// A promise that is broken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Flaw {
+pub(crate) enum Flaw {
     ExpiresAMomentLate,
     ExpiresByTheIdleDeadlineOnly,
     RoundsDeadlinesToSeconds,
@@ -34,6 +34,7 @@ pub enum Flaw {
     SwapKeepsTheUser,
     SwapKeepsTheDeadline,
     SwapKeepsTheKind,
+    SwapDrawsARevisionOfItsOwn,
     SwapChecksThenWrites,
     ConflictAnswersTheWrongRecord,
     TouchMovesBack,
@@ -67,7 +68,7 @@ pub enum Flaw {
 
 /// Records in a map.
 #[derive(Debug)]
-pub struct Plain {
+pub(crate) struct Plain {
     flaw: Option<Flaw>,
     kept: Mutex<Kept>,
     turn: tokio::sync::Mutex<()>,
@@ -83,7 +84,7 @@ struct Kept {
 }
 
 impl Plain {
-    pub fn new(flaw: Option<Flaw>) -> Self {
+    pub(crate) fn new(flaw: Option<Flaw>) -> Self {
         Self { flaw, kept: Mutex::default(), turn: tokio::sync::Mutex::default() }
     }
 
@@ -244,6 +245,7 @@ impl SessionStore for Plain {
                 Some(Flaw::SwapKeepsTheUser) => record.user = current.user,
                 Some(Flaw::SwapKeepsTheDeadline) => record.idle_deadline = current.idle_deadline,
                 Some(Flaw::SwapKeepsTheKind) => record.kind = current.kind,
+                Some(Flaw::SwapDrawsARevisionOfItsOwn) => record.revision = current.revision.next(),
                 _ => {}
             }
             self.put(key, &record);
