@@ -147,9 +147,10 @@ impl SessionManager {
             self.renew(patience, renewal, ticket, work.draft.clone(), &mut work.log, now).await?
         } else if work.draft.differs_from(&ticket.record) {
             self.write(patience, ticket, work.draft.clone(), &mut work.log, now).await?
+        } else if work.active && self.touch_due(&ticket.record, &work.draft, now)? {
+            self.touch(patience, ticket, &work.draft, now).await?
         } else {
-            let wanted = !work.log.is_empty() || self.touch_due(&ticket.record, &work.draft, now)?;
-            if work.active && wanted { self.touch(patience, ticket, &work.draft, now).await? } else { ticket }
+            ticket
         };
         // The cookie lives as long as the session does, to the exactness with which activity is noted.
         let draft = Draft::trusted(&ticket.record, 0);

@@ -1,0 +1,131 @@
+//! The store that a URL names, wrapped in one that counts what it is asked.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use cloakroom::{
+    Backend, BoxFuture, Created, MemoryStore, Record, Result, Revision, SessionIndex, SessionStore, StoreKey, Swap,
+    Timestamp, Touched,
+};
+use serde_json::{Value, json};
+
+use crate::options::Options;
+
+/// The schemes of all stores that this build has.
+const KNOWN: [&str; 1] = ["memory:"];
+
+/// Opens the store that the options name.
+pub(crate) fn open(options: &Options, stats: &Arc<Stats>) -> Result<Backend, UnknownStore> {
+    let (scheme, rest) = options.store.split_once(':').unwrap_or((&options.store, ""));
+    tracing::debug!(scheme, secrets = options.secret.len(), signed = options.signed, "opening the store");
+    let store = match (scheme, rest) {
+        ("memory", "") => MemoryStore::new(),
+        _ => return Err(UnknownStore { scheme: scheme.to_owned() }),
+    };
+    Ok(Counting { store, stats: Arc::clone(stats) }.into())
+}
+
+/// A URL that names no store of this build. It says the scheme only, for the rest may hold a password.
+#[derive(Debug)]
+pub(crate) struct UnknownStore {
+    scheme: String,
+}
+
+impl fmt::Display for UnknownStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "--store {}:… names no store of this build, which knows {}", self.scheme, KNOWN.join(", "))
+    }
+}
+
+impl std::error::Error for UnknownStore {}
+
+/// How often each verb was asked of the store since the start.
+#[derive(Debug, Default)]
+pub(crate) struct Stats {
+    load: AtomicU64,
+    create: AtomicU64,
+    swap: AtomicU64,
+    conflict: AtomicU64,
+    touch: AtomicU64,
+    delete: AtomicU64,
+}
+
+impl Stats {
+    pub(crate) fn to_json(&self) -> Value {
+        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        json!({
+            "load": read(&self.load),
+            "create": read(&self.create),
+            "swap": read(&self.swap),
+            "conflict": read(&self.conflict),
+            "touch": read(&self.touch),
+            "delete": read(&self.delete),
+        })
+    }
+}
+
+fn count(counter: &AtomicU64) {
+    counter.fetch_add(1, Ordering::Relaxed);
+}
+
+/// Passes everything on, and counts it.
+#[derive(Debug)]
+struct Counting<S> {
+    store: S,
+    stats: Arc<Stats>,
+}
+
+impl<S: SessionStore> SessionStore for Counting<S> {
+    fn load<'a>(&'a self, key: &'a StoreKey, now: Timestamp) -> BoxFuture<'a, Result<Option<Record>>> {
+        count(&self.stats.load);
+        self.store.load(key, now)
+    }
+
+    fn try_load(&self, key: &StoreKey, now: Timestamp) -> Option<Result<Option<Record>>> {
+        // A store that cannot answer at once is asked again, by `load`.
+        self.store.try_load(key, now).inspect(|_| count(&self.stats.load))
+    }
+
+    fn create<'a>(&'a self, key: &'a StoreKey, record: &'a Record, now: Timestamp) -> BoxFuture<'a, Result<Created>> {
+        count(&self.stats.create);
+        self.store.create(key, record, now)
+    }
+
+    fn swap<'a>(
+        &'a self,
+        key: &'a StoreKey,
+        expected: Revision,
+        record: &'a Record,
+        now: Timestamp,
+    ) -> BoxFuture<'a, Result<Swap>> {
+        count(&self.stats.swap);
+        Box::pin(async move {
+            let swapped = self.store.swap(key, expected, record, now).await;
+            if let Ok(Swap::Conflict(_)) = &swapped {
+                count(&self.stats.conflict);
+            }
+            swapped
+        })
+    }
+
+    fn touch<'a>(
+        &'a self,
+        key: &'a StoreKey,
+        revision: Revision,
+        idle_deadline: Timestamp,
+        now: Timestamp,
+    ) -> BoxFuture<'a, Result<Touched>> {
+        count(&self.stats.touch);
+        self.store.touch(key, revision, idle_deadline, now)
+    }
+
+    fn delete<'a>(&'a self, key: &'a StoreKey, now: Timestamp) -> BoxFuture<'a, Result<Option<Record>>> {
+        count(&self.stats.delete);
+        self.store.delete(key, now)
+    }
+
+    fn index(&self) -> Option<&dyn SessionIndex> {
+        self.store.index()
+    }
+}

@@ -1,0 +1,94 @@
+//! What scenarios need: servers under test, and clients that behave like browsers or worse.
+
+mod client;
+mod server;
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::thread;
+use std::time::Duration;
+
+pub(crate) use client::{COOKIE, Client, Response};
+pub(crate) use server::{Server, refused};
+
+/// One framework on one store: what every scenario runs against.
+#[derive(Clone, Copy)]
+pub(crate) struct Bed {
+    pub(crate) framework: &'static str,
+    pub(crate) store: &'static str,
+}
+
+/// Servers in use, by framework, store and options. A server ends with the last scenario that holds it.
+static SERVERS: Mutex<Option<HashMap<String, Weak<Server>>>> = Mutex::new(None);
+
+impl Bed {
+    /// A server with these options, shared with other scenarios that want the same.
+    pub(crate) fn server(&self, options: &[&str]) -> Arc<Server> {
+        let name = format!("{} {} {options:?}", self.framework, self.store);
+        let mut servers = SERVERS.lock().unwrap_or_else(PoisonError::into_inner);
+        let servers = servers.get_or_insert_default();
+        if let Some(server) = servers.get(&name).and_then(Weak::upgrade) {
+            return server;
+        }
+        let server = Arc::new(self.start(options, &[]));
+        servers.insert(name, Arc::downgrade(&server));
+        server
+    }
+
+    /// A server of its own, for scenarios that count.
+    pub(crate) fn alone(&self, options: &[&str]) -> Server {
+        self.start(options, &[])
+    }
+
+    /// A server of its own that writes down all that it can.
+    pub(crate) fn logging(&self, options: &[&str]) -> Server {
+        self.start(options, &[("RUST_LOG", "trace")])
+    }
+
+    /// A visitor of the shared server with default options.
+    pub(crate) fn visitor(&self) -> Client {
+        self.visitor_with(&[])
+    }
+
+    /// A visitor of the shared server with these options.
+    pub(crate) fn visitor_with(&self, options: &[&str]) -> Client {
+        Client::of_shared(self.server(options))
+    }
+
+    fn start(&self, options: &[&str], environment: &[(&str, &str)]) -> Server {
+        let mut all = vec!["--framework", self.framework, "--store", self.store];
+        all.extend(options);
+        Server::start(&all, environment)
+    }
+}
+
+pub(crate) fn sleep(ms: u64) {
+    thread::sleep(Duration::from_millis(ms));
+}
+
+/// Runs `slow`, and `meanwhile` while it is under way; answers what `slow` did.
+pub(crate) fn during<R: Send, T>(slow: impl FnOnce() -> R + Send, meanwhile: impl FnOnce() -> T) -> R {
+    thread::scope(|scope| {
+        let slow = scope.spawn(slow);
+        sleep(150);
+        drop(meanwhile());
+        slow.join().expect("the slow request is answered")
+    })
+}
+
+/// Runs `work` on so many threads at once.
+pub(crate) fn at_once<R: Send>(threads: usize, work: impl Fn(usize) -> R + Sync) -> Vec<R> {
+    let start = std::sync::Barrier::new(threads);
+    thread::scope(|scope| {
+        let running: Vec<_> = (0..threads)
+            .map(|n| {
+                let (start, work) = (&start, &work);
+                scope.spawn(move || {
+                    start.wait();
+                    work(n)
+                })
+            })
+            .collect();
+        running.into_iter().map(|thread| thread.join().expect("the request is answered")).collect()
+    })
+}

@@ -1,0 +1,186 @@
+//! One table of HTTP scenarios, which runs unchanged against every framework on every store.
+//!
+//! A scenario is a function in one of the modules of `scenarios`; it gets a line in the table, and runs on every line of
+//! the matrix.
+
+mod bed;
+
+use bed::Bed;
+
+mod scenarios {
+    pub(crate) mod concurrency;
+    pub(crate) mod cookies;
+    pub(crate) mod expiry;
+    pub(crate) mod flash;
+    pub(crate) mod forged;
+    pub(crate) mod header;
+    pub(crate) mod logout;
+    pub(crate) mod logs;
+    pub(crate) mod manager;
+    pub(crate) mod outcomes;
+    pub(crate) mod process;
+    pub(crate) mod renewal;
+    pub(crate) mod streams;
+    pub(crate) mod transient;
+    pub(crate) mod untouched;
+    pub(crate) mod values;
+}
+
+/// Generates a module of tests for each line of the matrix.
+macro_rules! matrix {
+    ($($line:ident: $framework:literal on $store:literal;)+) => {
+        $(mod $line {
+            table! { super::Bed { framework: $framework, store: $store } }
+        })+
+    };
+}
+
+macro_rules! tests {
+    ($bed:expr; $($module:ident: $($scenario:ident)+;)+) => {
+        $(mod $module {
+            $(#[test]
+            fn $scenario() {
+                crate::scenarios::$module::$scenario(&$bed);
+            })+
+        })+
+    };
+}
+
+macro_rules! table {
+    (super::Bed { framework: $framework:literal, store: $store:literal }) => {
+        tests! { crate::Bed { framework: $framework, store: $store };
+            concurrency:
+                different_keys_all_survive
+                increments_all_count
+                committed_increments_are_all_different
+                pushes_are_all_there
+                a_slow_write_takes_nothing_back
+                of_one_key_the_later_commit_wins
+                a_slow_write_after_a_clear_stays
+                a_request_sees_one_state
+                a_client_that_hangs_up_leaves_a_session_that_works
+                visitors_do_not_meet;
+            cookies:
+                the_first_write_sets_one_safe_cookie
+                later_writes_set_no_cookie
+                what_looked_at_the_session_varies_once
+                insecure_cookies_are_for_plain_http
+                the_cookie_is_read_under_the_name_that_it_is_set_with
+                the_cookie_is_removed_with_the_attributes_that_it_was_set_with
+                other_cookies_are_none_of_its_business;
+            expiry:
+                silence_ends_it_and_use_extends_it
+                use_does_not_extend_it_beyond_the_absolute_deadline
+                remembered_is_remembered
+                a_remembered_session_is_extended_by_its_own_idle_time
+                remembering_does_not_lower_the_absolute_deadline
+                asking_how_long_it_lives_is_no_activity
+                activity_is_noted_now_and_then
+                renewal_moves_no_absolute_deadline_and_login_does
+                what_expired_is_neither_counted_nor_kept
+                a_write_that_outlives_its_session_is_dropped;
+            flash:
+                a_message_is_shown_once
+                a_message_waits_until_it_is_taken
+                messages_left_at_once_are_all_there;
+            forged:
+                an_unknown_ticket_is_not_adopted
+                a_ticket_of_the_past_is_not_adopted
+                what_is_no_ticket_never_reaches_the_store
+                of_several_cookies_the_one_that_opens_wins
+                no_more_than_four_tickets_are_looked_up
+                a_handle_opens_nothing
+                tickets_come_by_cookie_only
+                an_expired_ticket_is_no_error_and_stays_where_it_is;
+            header:
+                a_ticket_leaves_by_the_header_that_it_comes_in
+                a_renewed_ticket_leaves_by_the_header
+                a_session_that_came_by_cookie_stays_with_it
+                a_client_with_a_cookie_gets_no_header
+                of_both_the_header_is_asked_first
+                the_answer_varies_by_both;
+            logout:
+                logout_ends_the_session
+                a_write_under_way_does_not_bring_it_back
+                neither_does_a_read_under_way_with_a_touch_due
+                neither_do_many
+                what_is_set_after_logout_is_in_a_new_session
+                logging_out_of_nothing_makes_nothing
+                two_logouts_at_once_are_one
+                a_new_login_after_logout_is_another_session;
+            logs:
+                no_log_line_holds_a_ticket
+                without_being_asked_it_is_silent;
+            manager:
+                a_user_sees_their_sessions
+                users_have_any_name
+                a_session_can_be_ended_by_its_handle
+                revocation_ends_requests_under_way
+                all_of_a_user_can_be_ended
+                all_but_this_one_can_be_ended
+                sessions_without_a_user_count_too;
+            outcomes:
+                an_error_status_keeps_what_was_set
+                a_panic_discards_what_was_set
+                a_write_that_is_refused_begins_no_session
+                what_is_not_there_yet_says_so;
+            process:
+                it_ends_when_it_is_told_to
+                requests_under_way_are_answered_before_it_ends
+                what_it_cannot_do_is_refused_at_the_start
+                one_worker_serves_many;
+            renewal:
+                renewing_cuts_the_old_ticket
+                after_the_grace_period_the_old_ticket_is_none
+                a_write_opened_before_a_renewal_is_dropped
+                a_write_opened_before_a_login_is_dropped
+                login_renews_and_keeps_the_values
+                login_as_somebody_else_leaves_nothing_of_the_first
+                a_renewal_before_an_error_keeps_the_session
+                renewing_nothing_makes_nothing
+                of_renewals_at_once_one_wins
+                time_renews_and_who_has_the_old_ticket_follows
+                a_logout_with_the_old_ticket_ends_the_new_session
+                a_logout_during_a_renewal_stays
+                after_the_grace_period_nobody_follows
+                the_handle_outlives_renewals;
+            streams:
+                what_a_body_changes_is_saved_with_its_end
+                what_would_need_a_cookie_fails
+                the_head_is_sent_at_once
+                a_body_does_not_bring_back_what_ended
+                a_body_takes_nothing_back;
+            transient:
+                a_transient_value_is_seen_everywhere_in_its_request
+                a_transient_value_changes_no_session
+                a_regular_value_is_seen_before_a_transient_one
+                a_transient_null_hides_nothing
+                models_and_tasks_see_the_session_of_their_request;
+            untouched:
+                untouched_costs_nothing
+                who_only_looks_leaves_nothing_behind
+                a_read_is_one_load
+                a_change_that_changes_nothing_writes_nothing
+                what_was_saved_is_not_saved_again
+                paths_that_do_not_exist_do_not_look_at_the_session;
+            values:
+                values_come_back_as_they_were
+                keys_are_decoded
+                removing_answers_what_it_was
+                clearing_keeps_the_session
+                removing_the_last_value_keeps_the_session
+                clear_then_set_keeps_the_new_value_only
+                updates_are_saved
+                a_value_of_another_type_is_not_a_missing_one
+                what_is_too_large_is_refused_and_changes_nothing
+                bodies_up_to_a_mebibyte_are_read
+                what_is_no_json_is_a_bad_request
+                no_key_is_reserved
+                many_keys_stay_apart;
+        }
+    };
+}
+
+matrix! {
+    axum_memory: "axum" on "memory:";
+}
