@@ -108,7 +108,11 @@ impl Values {
     /// Removes a value; answers whether it was there.
     pub(crate) fn remove(&mut self, space: Space, key: &str) -> bool {
         let Find::At { start, end, .. } = self.find(space, key) else { return false };
-        self.changed().drain(start..end);
+        let bytes = self.changed();
+        bytes.drain(start..end);
+        if *bytes == [VERSION] {
+            bytes.clear();
+        }
         true
     }
 
@@ -335,6 +339,7 @@ mod tests {
                     }
                 }
                 prop_assert_eq!(&as_map(&values, Space::Application), &model);
+                prop_assert_eq!(values.as_bytes().is_empty(), model.is_empty());
                 values = Values::from_stored(values.to_data()).expect("its own bytes are well formed");
             }
         }
