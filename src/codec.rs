@@ -1,8 +1,8 @@
 //! One value as bytes: MessagePack with names and human-readable forms, so that a template sees of a struct or a UUID
 //! what JSON would show, while numbers and bytes stay exact.
 
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Serialize, Serializer};
 
 use crate::error::{Error, ErrorKind, Result};
 
@@ -24,6 +24,17 @@ pub(crate) fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T> {
         return Err(Error::new(ErrorKind::Decode, "a stored value is damaged"));
     }
     Ok(value)
+}
+
+/// An encoded value that can be handed to another serializer as it is.
+pub(crate) struct Encoded<'a>(pub(crate) &'a [u8]);
+
+impl Serialize for Encoded<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+        let mut rest = self.0;
+        let mut deserializer = rmp_serde::Deserializer::new(&mut rest).with_human_readable();
+        serde_transcode::transcode(&mut deserializer, serializer)
+    }
 }
 
 /// Without serde's own words: they may quote the value, and an error ends in a log.

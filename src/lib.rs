@@ -17,6 +17,7 @@ mod manager;
 mod record;
 mod session;
 mod store;
+pub mod templates;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod token;

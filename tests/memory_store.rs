@@ -1,1 +1,232 @@
-//! x
+//! What the memory store promises beyond the laws of all stores: it is bounded, and it gives up the right sessions.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use cloakroom::{
+    Created, ErrorKind, Handle, MemoryStore, Record, RecordKind, Result, Revision, SessionIndex, SessionStore,
+    StoreKey, Swap, Timestamp,
+};
+
+const NOW: Timestamp = Timestamp::from_millis(1_767_225_600_000);
+const SECOND: Duration = Duration::from_secs(1);
+const HOUR: Duration = Duration::from_secs(3600);
+
+fn key(number: u8) -> StoreKey {
+    StoreKey::from_bytes([number; 32])
+}
+
+/// A record that lasts so long, as a store of another process reads it.
+fn record(user: Option<&str>, kind: RecordKind, lasts: Duration) -> Record {
+    let kind = match kind {
+        RecordKind::Live => 0,
+        RecordKind::Pending => 1,
+        _ => 2,
+    };
+    let Revision { counter, tag } = Revision::first();
+    let mut bytes = vec![1, kind];
+    bytes.extend([counter.to_le_bytes(), tag.to_le_bytes()].concat());
+    bytes.extend(Handle::random().as_bytes());
+    for instant in [NOW, NOW, NOW + lasts, NOW + lasts] {
+        bytes.extend(instant.as_millis().to_le_bytes());
+    }
+    let length = user.map_or(0, |user| user.len() as u16 + 1);
+    bytes.extend(length.to_le_bytes());
+    bytes.extend(user.unwrap_or_default().as_bytes());
+    Record::decode(bytes).expect("the format of a record")
+}
+
+fn anonymous() -> Record {
+    record(None, RecordKind::Live, HOUR)
+}
+
+fn of_user() -> Record {
+    record(Some("ana"), RecordKind::Live, HOUR)
+}
+
+/// A store that holds these records under the keys 0, 1, 2 …, each used a second after the one before.
+async fn full_of<const N: usize>(records: [Record; N]) -> Result<MemoryStore> {
+    let store = MemoryStore::with_limit(N);
+    for (number, record) in (0..).zip(records) {
+        assert_eq!(store.create(&key(number), &record, NOW + SECOND * number.into()).await?, Created::Created);
+    }
+    Ok(store)
+}
+
+/// Which of the keys 0, 1, 2 … are there, without using them.
+async fn left<const N: usize>(store: &MemoryStore, now: Timestamp) -> Result<[bool; N]> {
+    let mut left = [false; N];
+    for (number, left) in (0..).zip(&mut left) {
+        // A swap of a revision that nobody has answers a conflict, and counts as no use.
+        *left = store.swap(&key(number), Revision::first(), &anonymous(), now).await? != Swap::Gone;
+    }
+    Ok(left)
+}
+
+#[tokio::test]
+async fn a_full_store_sweeps_what_has_expired_first() -> Result<()> {
+    let store = full_of([anonymous(), record(Some("ana"), RecordKind::Live, SECOND * 20), anonymous()]).await?;
+    let later = NOW + SECOND * 20;
+    assert_eq!(store.create(&key(3), &anonymous(), later).await?, Created::Created);
+    assert_eq!(left(&store, later).await?, [true, false, true, true]);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_full_store_gives_up_the_least_recently_used_session_without_a_user() -> Result<()> {
+    let store = full_of([of_user(), anonymous(), anonymous(), anonymous()]).await?;
+    for (number, expected) in [(4, [true, false, true, true, true, false]), (5, [true, false, false, true, true, true])]
+    {
+        assert_eq!(store.create(&key(number), &of_user(), NOW + SECOND * 10).await?, Created::Created);
+        assert_eq!(left(&store, NOW + SECOND * 10).await?, expected);
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn loading_writing_and_touching_count_as_use() -> Result<()> {
+    let records = [anonymous(), anonymous(), anonymous(), anonymous(), anonymous()];
+    let store = full_of(records.clone()).await?;
+    let later = NOW + SECOND * 10;
+    assert!(store.load(&key(0), later).await?.is_some());
+    assert!(store.try_load(&key(1), later).expect("memory answers at once")?.is_some());
+    store.touch(&key(2), records[2].revision, NOW + HOUR, later).await?;
+    assert_eq!(store.swap(&key(3), records[3].revision, &anonymous(), later).await?, Swap::Swapped);
+    store.create(&key(5), &anonymous(), later).await?;
+    assert_eq!(left(&store, later).await?, [true, true, true, true, false, true]);
+    Ok(())
+}
+
+#[tokio::test]
+async fn counting_listing_and_finding_are_no_use() -> Result<()> {
+    let oldest = anonymous();
+    let store = full_of([oldest.clone(), anonymous()]).await?;
+    let later = NOW + SECOND * 10;
+    assert_eq!(store.count(later).await?, 2);
+    assert_eq!(store.list(None, 1, later).await?.len(), 1);
+    assert_eq!(store.find_by_handle(oldest.handle, later).await?.len(), 1);
+    store.create(&key(2), &anonymous(), later).await?;
+    assert_eq!(left(&store, later).await?, [false, true, true]);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_full_store_never_gives_up_a_session_with_a_user_nor_one_that_is_being_renewed() -> Result<()> {
+    let kept = [of_user(), record(None, RecordKind::Pending, HOUR), record(None, RecordKind::Moved, HOUR)];
+    let store = full_of(kept.clone()).await?;
+    for new in [anonymous(), of_user()] {
+        let refused = store.create(&key(3), &new, NOW + SECOND * 10).await;
+        assert_eq!(refused.map_err(|error| error.kind()), Err(ErrorKind::Full));
+    }
+    for (number, record) in (0..).zip(kept) {
+        assert_eq!(store.load(&key(number), NOW).await?, Some(record), "Full leaves everything as it was");
+    }
+    assert_eq!(store.load(&key(3), NOW).await?, None);
+    assert_eq!(store.find_by_user("ana", NOW).await?.len(), 1, "Full leaves nothing in the index");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_full_store_has_room_again_after_a_delete_and_after_a_sweep() -> Result<()> {
+    let store = full_of([of_user(), record(Some("bob"), RecordKind::Live, SECOND)]).await?;
+    assert!(store.delete(&key(0), NOW).await?.is_some());
+    assert_eq!(store.create(&key(2), &of_user(), NOW).await?, Created::Created);
+    assert!(store.create(&key(3), &of_user(), NOW).await.is_err());
+    assert_eq!(store.sweep(NOW + SECOND).await?, 1);
+    assert_eq!(store.create(&key(3), &of_user(), NOW + SECOND).await?, Created::Created);
+    assert!(store.create(&key(4), &of_user(), NOW + SECOND).await.is_err());
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_session_that_logs_in_is_not_given_up_and_one_that_logs_out_is() -> Result<()> {
+    let records = [anonymous(), of_user()];
+    let store = full_of(records.clone()).await?;
+    store.swap(&key(0), records[0].revision, &of_user(), NOW + SECOND).await?;
+    store.swap(&key(1), records[1].revision, &anonymous(), NOW + SECOND).await?;
+    store.create(&key(2), &of_user(), NOW + SECOND * 10).await?;
+    assert_eq!(left(&store, NOW + SECOND * 10).await?, [true, false, true]);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_taken_key_costs_a_full_store_nothing() -> Result<()> {
+    let store = full_of([anonymous(), anonymous()]).await?;
+    let later = NOW + SECOND * 10;
+    assert_eq!(store.create(&key(1), &anonymous(), later).await?, Created::AlreadyExists);
+    assert_eq!(left(&store, later).await?, [true, true], "nothing is given up for a create that is refused");
+    let store = full_of([of_user()]).await?;
+    assert_eq!(store.create(&key(0), &anonymous(), later).await?, Created::AlreadyExists);
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_expired_key_is_taken_over_in_a_full_store() -> Result<()> {
+    let short = record(Some("bob"), RecordKind::Live, SECOND / 2);
+    let store = full_of([short, anonymous()]).await?;
+    // A scan that finds nothing, so that the next one is not due yet.
+    store.create(&key(2), &of_user(), NOW).await?;
+    assert_eq!(left(&store, NOW).await?, [true, false, true]);
+    let later = NOW + SECOND / 2;
+    assert_eq!(store.create(&key(0), &of_user(), later).await?, Created::Created);
+    assert_eq!(store.count(later).await?, 2);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn creates_at_the_same_time_never_exceed_the_limit() -> Result<()> {
+    const LIMIT: usize = 50;
+    let store = Arc::new(MemoryStore::with_limit(LIMIT));
+    for round in 0..25_u8 {
+        let tasks: Vec<_> = (0..8_u8)
+            .map(|task| {
+                let store = Arc::clone(&store);
+                tokio::spawn(async move {
+                    for number in 0..20_u8 {
+                        let mut bytes = [number; 32];
+                        (bytes[30], bytes[31]) = (round, task);
+                        let new = if number % 8 == 7 { of_user() } else { anonymous() };
+                        match store.create(&StoreKey::from_bytes(bytes), &new, NOW).await {
+                            Ok(created) => assert_eq!(created, Created::Created),
+                            Err(error) => assert_eq!(error.kind(), ErrorKind::Full),
+                        }
+                    }
+                })
+            })
+            .collect();
+        for task in tasks {
+            task.await.expect("no panic");
+        }
+        assert_eq!(store.count(NOW).await?, LIMIT as u64, "a store that is full is exactly full");
+    }
+    assert_eq!(store.find_by_user("ana", NOW).await?.len(), LIMIT, "users took the place of those who have none");
+    for found in store.list(None, LIMIT, NOW).await? {
+        store.delete(&found.key, NOW).await?;
+    }
+    for number in 0..LIMIT as u8 {
+        assert_eq!(store.create(&key(number), &of_user(), NOW).await?, Created::Created, "no place was lost");
+    }
+    assert!(store.create(&key(255), &of_user(), NOW).await.is_err(), "no place was made up");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_search_sees_one_instant_even_if_the_marker_is_gone_at_once() -> Result<()> {
+    let (store, over) = (Arc::new(MemoryStore::new()), Arc::new(AtomicBool::new(false)));
+    store.create(&key(0), &of_user(), NOW).await?;
+    let (renewer, stop) = (Arc::clone(&store), Arc::clone(&over));
+    let renewals = tokio::spawn(async move {
+        for number in 0..20_000_u32 {
+            let (old, new) = (key(number as u8), key((number + 1) as u8));
+            renewer.create(&new, &of_user(), NOW).await.expect("memory has room");
+            renewer.delete(&old, NOW).await.expect("memory deletes");
+        }
+        stop.store(true, Ordering::Release);
+    });
+    while !over.load(Ordering::Acquire) {
+        assert!(!store.find_by_user("ana", NOW).await?.is_empty());
+    }
+    renewals.await.expect("no panic");
+    Ok(())
+}

@@ -171,10 +171,7 @@ pub(super) async fn together<T: Send + 'static>(count: usize, task: impl Fn(usiz
     let tasks: Vec<_> = (0..count)
         .map(|number| {
             let (start, task) = (Arc::clone(&start), task(number));
-            tokio::spawn(async move {
-                start.wait().await;
-                task.await
-            })
+            tokio::spawn(started(start, false, task))
         })
         .collect();
     let mut answers = Vec::with_capacity(count);
@@ -184,22 +181,24 @@ pub(super) async fn together<T: Send + 'static>(count: usize, task: impl Fn(usiz
     answers
 }
 
-/// Runs two things at the same time.
+/// Runs two things at the same time; who comes a moment later changes from round to round.
 pub(super) async fn both<A: Send + 'static, B: Send + 'static>(
+    round: usize,
     one: impl Future<Output = A> + Send + 'static,
     other: impl Future<Output = B> + Send + 'static,
 ) -> (A, B) {
     let start = Arc::new(Barrier::new(2));
-    let (here, there) = (Arc::clone(&start), start);
-    let one = tokio::spawn(async move {
-        here.wait().await;
-        one.await
-    });
-    let other = tokio::spawn(async move {
-        there.wait().await;
-        other.await
-    });
+    let one = tokio::spawn(started(Arc::clone(&start), round % 3 == 1, one));
+    let other = tokio::spawn(started(start, round % 3 == 2, other));
     (joined(one).await, joined(other).await)
+}
+
+async fn started<T>(start: Arc<Barrier>, late: bool, work: impl Future<Output = T>) -> T {
+    start.wait().await;
+    if late {
+        tokio::task::yield_now().await;
+    }
+    work.await
 }
 
 async fn joined<T>(task: JoinHandle<T>) -> T {

@@ -167,16 +167,24 @@ pub async fn ignores_what_was_refused(store: Arc<dyn SessionStore>) {
 // behaviours 18 and 135
 pub async fn never_misses_a_session_in_renewal(store: Arc<dyn SessionStore>) {
     let (store, now) = (Checked::new(store), Timestamp::now());
-    for _ in 0..ROUNDS {
+    for round in 0..ROUNDS {
         let current = of_user("ana", now);
         let (key, handle) = (store.put_new(&current, now).await, current.handle);
         let over = Arc::new(AtomicBool::new(false));
         let (searcher, renewer, stop) = (store.clone(), store.clone(), Arc::clone(&over));
         let renewal = async move {
+            let seen = async || {
+                let found = renewer.find_by_user("ana", now).await;
+                assert!(!found.is_empty(), "find_by_user finds a session between the steps of its renewal");
+                let found = renewer.find_by_handle(handle, now).await;
+                assert!(!found.is_empty(), "find_by_handle finds a session between the steps of its renewal");
+            };
             let pending = Record { kind: RecordKind::Pending, ..rewritten(&current) };
             let new = renewer.put_new(&pending, now).await;
+            seen().await;
             let marker = Record { kind: RecordKind::Moved, ..rewritten(&current) };
             renewer.replace(key, &current, &marker, now).await;
+            seen().await;
             let promoted = Record { kind: RecordKind::Live, ..rewritten(&pending) };
             renewer.replace(new, &pending, &promoted, now).await;
             stop.store(true, Ordering::Release);
@@ -191,7 +199,7 @@ pub async fn never_misses_a_session_in_renewal(store: Arc<dyn SessionStore>) {
                 tokio::task::yield_now().await;
             }
         };
-        let (new, ()) = both(renewal, searches).await;
+        let (new, ()) = both(round, renewal, searches).await;
         assert_eq!(store.count(now).await, 1, "a renewed session is one session");
         store.delete(key, now).await;
         store.delete(new, now).await;

@@ -108,16 +108,17 @@ pub async fn one_delete_gets_the_record(store: Arc<dyn SessionStore>) {
 // behaviour 41
 pub async fn a_swap_never_outlives_a_delete(store: Arc<dyn SessionStore>) {
     let (store, now) = (Checked::new(store), Timestamp::now());
-    for _ in 0..ROUNDS {
+    for round in 0..ROUNDS {
         let old = live(now);
         let key = store.put_new(&old, now).await;
         let new = rewritten(&old);
         let (swapper, deleter) = (store.clone(), store.clone());
         let (expected, written) = (old.revision, new.clone());
-        let (swapped, removed) = both(async move { swapper.swap(key, expected, &written, now).await }, async move {
-            deleter.delete(key, now).await
-        })
-        .await;
+        let (swapped, removed) =
+            both(round, async move { swapper.swap(key, expected, &written, now).await }, async move {
+                deleter.delete(key, now).await
+            })
+            .await;
         assert_eq!(store.load(key, now).await, None, "a swap that meets a delete leaves no record behind");
         match swapped {
             Swap::Swapped => assert_eq!(removed, Some(new), "delete answers what a swap before it wrote"),
@@ -131,12 +132,12 @@ pub async fn a_swap_never_outlives_a_delete(store: Arc<dyn SessionStore>) {
 // behaviour 42
 pub async fn a_touch_never_outlives_a_delete(store: Arc<dyn SessionStore>) {
     let (store, now) = (Checked::new(store), Timestamp::now());
-    for _ in 0..ROUNDS {
+    for round in 0..ROUNDS {
         let record = live(now);
         let key = store.put_new(&record, now).await;
         let (toucher, deleter, touched) = (store.clone(), store.clone(), record.clone());
         let (touched, removed) =
-            both(async move { toucher.touch(key, &touched, now + HOUR * 2, now).await }, async move {
+            both(round, async move { toucher.touch(key, &touched, now + HOUR * 2, now).await }, async move {
                 deleter.delete(key, now).await
             })
             .await;
@@ -150,16 +151,17 @@ pub async fn a_touch_never_outlives_a_delete(store: Arc<dyn SessionStore>) {
 // behaviours 15 and 36
 pub async fn a_touch_never_undoes_a_swap(store: Arc<dyn SessionStore>) {
     let (store, now) = (Checked::new(store), Timestamp::now());
-    for _ in 0..ROUNDS {
+    for round in 0..ROUNDS {
         let old = live(now);
         let key = store.put_new(&old, now).await;
         let new = rewritten(&old);
         let (toucher, swapper) = (store.clone(), store.clone());
         let (touched, (expected, written)) = (old.clone(), (old.revision, new.clone()));
-        let (_, swapped) = both(async move { toucher.touch(key, &touched, now + HOUR * 2, now).await }, async move {
-            swapper.swap(key, expected, &written, now).await
-        })
-        .await;
+        let (_, swapped) =
+            both(round, async move { toucher.touch(key, &touched, now + HOUR * 2, now).await }, async move {
+                swapper.swap(key, expected, &written, now).await
+            })
+            .await;
         assert_eq!(swapped, Swap::Swapped, "a touch is no conflict for a swap");
         assert_eq!(store.load(key, now).await, Some(new), "a touch takes nothing of a swap back");
     }

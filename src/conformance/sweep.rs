@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use super::checked::{Checked, DAY, HOUR, KINDS, MINUTE, endless, lasting, live, new_key, of_kind, rewritten};
+use super::checked::{
+    Checked, DAY, HOUR, KINDS, MILLISECOND, MINUTE, endless, lasting, live, new_key, of_kind, rewritten,
+};
 use crate::clock::Timestamp;
 use crate::record::Record;
 use crate::store::SessionStore;
@@ -13,8 +15,9 @@ pub async fn removes_the_expired_only(store: Arc<dyn SessionStore>) {
     let (store, now) = (Checked::new(store), Timestamp::now());
     assert_eq!(store.sweep(now).await, 0, "there is nothing to sweep in an empty store");
     let mut records = Vec::new();
-    for minutes in [10, 20, 30, 40, 50] {
-        let record = lasting(MINUTE * minutes, now);
+    let minutes = |minutes| MINUTE * minutes;
+    for lasts in [minutes(10), minutes(20), minutes(30), minutes(30) + MILLISECOND, minutes(50)] {
+        let record = lasting(lasts, now);
         records.push((store.put_new(&record, now).await, record));
     }
     assert_eq!(store.sweep(now).await, 0, "sweep removes nothing that has not expired");

@@ -191,7 +191,7 @@ impl Session {
     }
 
     /// Reads, which is activity.
-    fn read<R>(&self, f: impl FnOnce(&mut Open) -> Result<R>) -> Result<R> {
+    pub(crate) fn read<R>(&self, f: impl FnOnce(&mut Open) -> Result<R>) -> Result<R> {
         self.with(|open| {
             open.begin_read()?;
             f(open)

@@ -114,19 +114,20 @@ impl Session {
 
     /// Makes a change outside of the lock, for the closure is the application's and may use this very session; and again
     /// if it turns out that another task of this request was quicker.
-    fn change<R>(&self, change: impl Fn(&mut Draft) -> Result<R> + Send + 'static) -> Result<R> {
-        let mut change = Some(change);
+    fn change<R>(&self, mut change: impl Fn(&mut Draft) -> Result<R> + Send + 'static) -> Result<R> {
         loop {
             let (mut draft, generation) = self.write(|open| Ok((open.draft.clone(), open.generation)))?;
-            let result = change.as_ref().map(|change| change(&mut draft));
-            let accepted = self.write(|open| {
-                let change = if open.generation == generation { change.take() } else { None };
-                Ok(change.map(|change| open.accept(draft, move |draft| change(draft).map(drop))))
-            });
-            match (result, accepted?) {
-                (Some(result), Some(())) => return result,
-                (Some(Err(error)), None) => return Err(error),
-                _ => {}
+            let result = change(&mut draft)?;
+            let outrun = self.write(|open| {
+                if open.generation != generation {
+                    return Ok(Some(change));
+                }
+                open.accept(draft, move |draft| change(draft).map(drop));
+                Ok(None)
+            })?;
+            match outrun {
+                Some(again) => change = again,
+                None => return Ok(result),
             }
         }
     }

@@ -213,15 +213,31 @@ impl MemoryStore {
         eviction.scanned = Some(now);
     }
 
-    fn find(&self, keys: Vec<StoreKey>, now: Timestamp, wanted: impl Fn(&Record) -> bool) -> Result<Vec<Found>> {
-        let mut found = Vec::with_capacity(keys.len());
-        for key in keys {
-            match self.peek(&key, now)? {
-                Some(record) if wanted(&record) => found.push(Found::new(key, record)),
-                _ => {}
+    fn find(
+        &self,
+        keys: impl Fn() -> Vec<StoreKey>,
+        now: Timestamp,
+        wanted: impl Fn(&Record) -> bool,
+    ) -> Result<Vec<Found>> {
+        let mut known = keys();
+        loop {
+            let mut found = Vec::with_capacity(known.len());
+            for key in &known {
+                match self.peek(key, now)? {
+                    Some(record) if wanted(&record) => found.push(Found::new(*key, record)),
+                    _ => {}
+                }
             }
+            if found.len() == known.len() {
+                return Ok(found);
+            }
+            // What is missing may have moved on, as a renewal does, to a place that the index did not know yet.
+            let current = keys();
+            if current == known {
+                return Ok(found);
+            }
+            known = current;
         }
-        Ok(found)
     }
 
     /// Reads without counting as a use.
@@ -241,21 +257,27 @@ impl MemoryStore {
     }
 
     fn create_now(&self, key: &StoreKey, record: &Record, now: Timestamp) -> Result<Created> {
+        // A key that is taken, or an expired record's place, costs no other session its place.
+        if let Some(created) = self.create_in_place(&mut self.shard(key), key, record, now) {
+            return Ok(created);
+        }
         self.reserve(now)?;
         let mut shard = self.shard(key);
-        match shard.get(key) {
-            Some(slot) if now < slot.expires => {
-                self.used.fetch_sub(1, Ordering::Relaxed);
-                return Ok(Created::AlreadyExists);
-            }
-            // The reserved place is the expired record's, which is replaced.
-            Some(_) => {
-                self.used.fetch_sub(1, Ordering::Relaxed);
-            }
-            None => {}
+        if let Some(created) = self.create_in_place(&mut shard, key, record, now) {
+            self.used.fetch_sub(1, Ordering::Relaxed);
+            return Ok(created);
         }
         self.insert(&mut shard, key, record, now);
         Ok(Created::Created)
+    }
+
+    /// Creates a record where one is or was.
+    fn create_in_place(&self, shard: &mut Shard, key: &StoreKey, record: &Record, now: Timestamp) -> Option<Created> {
+        if now < shard.get(key)?.expires {
+            return Some(Created::AlreadyExists);
+        }
+        self.insert(shard, key, record, now);
+        Some(Created::Created)
     }
 
     fn swap_now(&self, key: &StoreKey, expected: Revision, record: &Record, now: Timestamp) -> Result<Swap> {
@@ -380,11 +402,11 @@ impl SessionIndex for MemoryStore {
     }
 
     fn find_by_user<'a>(&'a self, user: &'a str, now: Timestamp) -> BoxFuture<'a, Result<Vec<Found>>> {
-        Box::pin(async move { self.find(self.users.get(user), now, |record| record.user.as_deref() == Some(user)) })
+        Box::pin(async move { self.find(|| self.users.get(user), now, |record| record.user.as_deref() == Some(user)) })
     }
 
     fn find_by_handle<'a>(&'a self, handle: Handle, now: Timestamp) -> BoxFuture<'a, Result<Vec<Found>>> {
-        Box::pin(async move { self.find(self.handles.get(&handle), now, |record| record.handle == handle) })
+        Box::pin(async move { self.find(|| self.handles.get(&handle), now, |record| record.handle == handle) })
     }
 
     fn sweep<'a>(&'a self, now: Timestamp) -> BoxFuture<'a, Result<u64>> {

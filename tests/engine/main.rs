@@ -1,0 +1,12 @@
+//! The engine on its own: driven as an adapter drives it, on a store that fails, stops or dies where a test wants it to.
+
+mod crashes;
+mod deadlines;
+mod ended;
+mod faults;
+mod harness;
+mod lifecycle;
+mod lost;
+mod races;
+mod renewals;
+mod transient;
