@@ -106,6 +106,9 @@ async fn activity_is_noted_when_a_share_of_the_idle_time_has_passed() -> Result 
     assert_eq!(site.store.calls(Verb::Touch), 1);
     assert_eq!(site.record().await.record.seen, site.now());
     // A value that is set as it is already is activity and no change.
+    site.clock.advance(HOUR - SECOND);
+    visitor.visit(&site, |session| session.set("a", 1)).await?;
+    assert_eq!((site.store.calls(Verb::Touch), site.store.calls(Verb::Swap)), (1, 0));
     site.clock.advance(SECOND);
     visitor.visit(&site, |session| session.set("a", 1)).await?;
     assert_eq!((site.store.calls(Verb::Touch), site.store.calls(Verb::Swap)), (2, 0));
