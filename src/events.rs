@@ -81,6 +81,14 @@ pub(crate) fn sweep_failed(error: &Error) {
     warn!(target: TARGET, %error, "the sweep failed; it is tried again");
 }
 
+pub(crate) fn development_secret() {
+    warn!(
+        target: TARGET,
+        "sessions are sealed with a secret of this process alone: a restart ends them all. Outside of development give \
+         `Secrets` of your own"
+    );
+}
+
 pub(crate) fn insecure_transport() {
     warn!(
         target: TARGET,
