@@ -13,7 +13,7 @@ use crate::record::Record;
 use crate::token::random;
 
 /// How many cookies one session takes at most.
-pub(crate) const MOST_COOKIES: usize = 4;
+const MOST_COOKIES: usize = 4;
 
 /// How many cookies of one name are opened.
 const MOST_CANDIDATES: usize = 4;

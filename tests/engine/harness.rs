@@ -153,7 +153,7 @@ impl Visitor {
     }
 
     pub(crate) fn take(&mut self, committed: &Committed) {
-        let Some(header) = committed.edits.set_cookie() else { return };
+        let Some(header) = committed.edits.set_cookies().next() else { return };
         let pair = header.split(';').next().unwrap_or_default();
         self.cookie = (!header.contains("Max-Age=0;")).then(|| pair.to_owned());
     }
@@ -195,7 +195,7 @@ pub(crate) fn error_of(committed: &Committed) -> Option<ErrorKind> {
 
 /// An answer that changes no cookie and tells of no error.
 pub(crate) fn is_plain(committed: &Committed) -> bool {
-    committed.error.is_none() && committed.edits.set_cookie().is_none()
+    committed.error.is_none() && committed.edits.set_cookies().next().is_none()
 }
 
 /// The response of a request that runs beside the test.

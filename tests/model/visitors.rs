@@ -147,7 +147,7 @@ impl World {
         }
         let committed = request.real.commit(200).await;
         assert!(committed.error.is_none(), "{:?}", committed.error);
-        let cookie = committed.edits.set_cookie().map(str::to_owned);
+        let cookie = committed.edits.set_cookies().next().map(str::to_owned);
         let jar = &mut self.visitors[visitor];
         if request.issues {
             let cookie = cookie.expect("a new ticket");
@@ -236,7 +236,7 @@ impl World {
             assert_eq!(session.set("a", 1).expect_err("too late").kind(), ErrorKind::ReadOnly);
         }
         let committed = session.commit(200).await;
-        assert!(committed.error.is_none() && committed.edits.set_cookie().is_none());
+        assert!(committed.error.is_none() && committed.edits.set_cookies().next().is_none());
     }
 
     pub(crate) async fn revoke(&mut self, user: usize) {
