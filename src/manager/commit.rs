@@ -22,6 +22,7 @@ struct Work {
     ending: Vec<Ticket>,
     handle: Option<Handle>,
     active: bool,
+    life: u32,
     /// Whether the response can still carry a ticket.
     can_issue: bool,
 }
@@ -38,15 +39,18 @@ impl Work {
             ending: std::mem::take(&mut open.ending),
             handle: open.handle,
             active: open.active,
+            life: open.life,
             can_issue,
         }
     }
 
     /// Puts back what is still to be done.
     fn give_back(mut self, open: &mut Open) {
-        self.log.append(std::mem::take(&mut open.log));
-        open.log = self.log;
-        open.renewal = open.renewal.or(self.renewal);
+        if open.life == self.life {
+            self.log.append(std::mem::take(&mut open.log));
+            open.log = self.log;
+            open.renewal = open.renewal.or(self.renewal);
+        }
         self.ending.append(&mut open.ending);
         open.ending = self.ending;
     }
@@ -100,6 +104,13 @@ impl SessionManager {
             Ok((ticket, reply)) => {
                 if let Some(reply) = reply {
                     open.reply = reply;
+                }
+                if open.life != work.life {
+                    // Destroyed meanwhile, which the next commit does.
+                    if open.ending.is_empty() {
+                        open.ending.extend(ticket);
+                    }
+                    return Ok(());
                 }
                 open.active = false;
                 open.rebase(ticket)
