@@ -119,8 +119,12 @@ impl SessionManager {
                 if let Some(ticket) = &work.ticket {
                     events::ended(ticket.record.handle);
                 }
-                open.log = ChangeLog::default();
-                open.standing = Standing::Ended;
+                if open.life == work.life {
+                    open.log = ChangeLog::default();
+                    open.standing = Standing::Ended;
+                    // A ticket that was cut off would push the one that replaced it out of the browser.
+                    open.reply = Reply::Nothing;
+                }
                 Err(error)
             }
             Err(error) => {
