@@ -63,7 +63,8 @@ impl SessionManager {
             if self.settings().roll_back.is_some_and(|rolls_back| rolls_back(status)) {
                 open.discard()?;
             }
-            let busy = open.has_changes() || (open.active && self.is_due(open)?);
+            // What another task is saving may still have a ticket to give out.
+            let busy = session.is_saving() || open.has_changes() || (open.active && self.is_due(open)?);
             Ok(if busy { None } else { Some(self.edits(session, open)) })
         });
         // An error shows again, and is answered, where the commit meets it.
