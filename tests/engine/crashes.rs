@@ -203,11 +203,7 @@ async fn two_requests_take_a_renewal_back_once() -> Result {
         site.clock.advance(SECOND * 6);
         let slow = visitor.request(&site);
         let stop = point.stop(&site);
-        let task = tokio::spawn({
-            let slow = slow.clone();
-            async move { slow.load().await }
-        });
-        stop.reached().await;
+        let task = load_until(&slow, &stop).await;
         visitor.visit(&site, |session| session.update("a", one_more).map(drop)).await?;
         stop.resume();
         task.await.expect("no panic")?;
@@ -231,11 +227,7 @@ async fn an_end_while_a_renewal_is_taken_back_is_an_end() -> Result {
         site.clock.advance(SECOND * 6);
         let slow = visitor.request(&site);
         let stop = point.stop(&site);
-        let task = tokio::spawn({
-            let slow = slow.clone();
-            async move { slow.load().await }
-        });
-        stop.reached().await;
+        let task = load_until(&slow, &stop).await;
         site.sessions.revoke(handle).await?;
         stop.resume();
         task.await.expect("no panic")?;
@@ -266,11 +258,7 @@ async fn a_slow_renewal_and_its_taking_back_do_not_both_succeed() -> Result {
         other.clock.advance(SECOND * 6);
         let back = old.request(&other);
         let stop = point.stop(&other);
-        let task = tokio::spawn({
-            let back = back.clone();
-            async move { back.load().await }
-        });
-        stop.reached().await;
+        let task = load_until(&back, &stop).await;
         promotion.resume();
         let committed = renewal.await.expect("no panic");
         assert_eq!(error_of(&committed), None, "{point:?}");

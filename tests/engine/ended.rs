@@ -144,6 +144,31 @@ async fn an_end_at_any_point_of_a_renewal_is_an_end() -> Result {
     Ok(())
 }
 
+// behaviour 135
+#[tokio::test]
+async fn a_login_under_way_when_its_user_is_revoked_does_not_come_about() -> Result {
+    // Before its first call it has not begun: that is a login after the revocation.
+    for point in points_of_a_renewal().skip(1) {
+        let site = Site::new();
+        let mut visitor = Visitor::with(&site, &[("a", 1)]).await?;
+        let login = visitor.arrive(&site).await?;
+        login.login("ana")?;
+        let stop = point.stop(&site);
+        let task = commit_until(&login, &stop).await;
+        site.sessions.revoke_user("ana").await?;
+        stop.resume();
+        let committed = task.await.expect("no panic");
+        assert_eq!(error_of(&committed), None);
+        visitor.take(&committed);
+        for wait in [0, 6, 200] {
+            site.clock.advance(SECOND * wait);
+            assert!(!visitor.is_known(&site).await?, "{point:?}");
+            assert_eq!(site.sessions.sessions_of("ana").await?.len(), 0, "{point:?}");
+        }
+    }
+    Ok(())
+}
+
 // behaviour 40
 #[tokio::test]
 async fn an_end_with_the_old_ticket_reaches_a_session_that_was_renewed_twice() -> Result {

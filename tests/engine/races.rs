@@ -250,11 +250,7 @@ async fn a_change_during_a_save_is_saved_by_the_next() -> Result {
     let session = visitor.arrive(&site).await?;
     session.set("b", 1)?;
     let stop = site.store.on(Verb::Swap).pause_before();
-    let saving = tokio::spawn({
-        let session = session.clone();
-        async move { session.save().await }
-    });
-    stop.reached().await;
+    let saving = save_until(&session, &stop).await;
     session.set("c", 1)?;
     session.remove("b")?;
     stop.resume();
@@ -279,11 +275,7 @@ async fn a_session_that_is_destroyed_during_a_save_stays_destroyed() -> Result {
                 session.renew()?;
             }
             let stop = Point { verb, nth: 1, after }.stop(&site);
-            let saving = tokio::spawn({
-                let session = session.clone();
-                async move { session.save().await }
-            });
-            stop.reached().await;
+            let saving = save_until(&session, &stop).await;
             session.destroy()?;
             session.set("after", 1)?;
             stop.resume();

@@ -116,8 +116,7 @@ async fn of_two_explicit_renewals_one_wins_and_the_other_is_told() -> Result {
         one.renew()?;
         two.renew()?;
         let stop = point.stop(&site);
-        let slow = tokio::spawn(async move { one.save().await });
-        stop.reached().await;
+        let slow = save_until(&one, &stop).await;
         assert!(visitor.leave(&two).await.edits.set_cookie().is_some());
         stop.resume();
         assert_eq!(kind(slow.await.expect("no panic")), Some(ErrorKind::Ended), "{point:?}");
