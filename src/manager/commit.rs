@@ -23,6 +23,7 @@ pub(super) struct Work {
     pub(super) ending: Vec<Held>,
     pub(super) handle: Option<Handle>,
     pub(super) active: bool,
+    life: u32,
     /// Whether the response can still set a cookie.
     pub(super) can_issue: bool,
 }
@@ -43,6 +44,7 @@ impl Work {
             ending: std::mem::take(&mut open.ending),
             handle: open.handle,
             active: open.active,
+            life: open.life,
             can_issue,
         }
     }
@@ -54,9 +56,11 @@ impl Work {
 
     /// Puts back what is still to be done.
     fn give_back(mut self, open: &mut Open) {
-        self.log.append(std::mem::take(&mut open.log));
-        open.log = self.log;
-        open.renewal = open.renewal.or(self.renewal);
+        if open.life == self.life {
+            self.log.append(std::mem::take(&mut open.log));
+            open.log = self.log;
+            open.renewal = open.renewal.or(self.renewal);
+        }
         self.ending.append(&mut open.ending);
         open.ending = self.ending;
     }
@@ -69,7 +73,8 @@ impl SessionManager {
             if self.settings().roll_back.is_some_and(|rolls_back| rolls_back(status)) {
                 open.discard()?;
             }
-            let busy = open.has_changes() || (open.active && self.is_due(open)?);
+            // What another task is saving may still have a ticket to give out.
+            let busy = session.is_saving() || open.has_changes() || (open.active && self.is_due(open)?);
             Ok(if busy { None } else { Some(self.edits(session, open)) })
         });
         // An error shows again, and is answered, where the commit meets it.
@@ -118,6 +123,13 @@ impl SessionManager {
                 if let Some(reply) = reply {
                     open.reply = reply;
                 }
+                if open.life != work.life {
+                    // Destroyed meanwhile, which the next commit does.
+                    if open.ending.is_empty() {
+                        open.ending.extend(held);
+                    }
+                    return Ok(());
+                }
                 (open.active, open.reseal) = (false, false);
                 open.rebase(held)
             }
@@ -125,8 +137,12 @@ impl SessionManager {
                 if let Some(held) = &work.held {
                     events::ended(held.record().handle);
                 }
-                open.log = ChangeLog::default();
-                open.standing = Standing::Ended;
+                if open.life == work.life {
+                    open.log = ChangeLog::default();
+                    open.standing = Standing::Ended;
+                    // A ticket that was cut off would push the one that replaced it out of the browser.
+                    open.reply = Reply::Nothing;
+                }
                 Err(error)
             }
             Err(error) => {

@@ -196,6 +196,10 @@ impl SessionManager {
         live.revision = pending.record.revision.next();
         live.absolute_deadline = moved.absolute_deadline;
         live.idle_deadline = moved.idle_deadline;
+        // A marker may outlive the session that it stands for.
+        if live.is_expired(now) {
+            return Ok(None);
+        }
         match self.store()?.swap(patience, &pending.key, pending.record.revision, &live, now).await? {
             Swap::Swapped => Ok(Some(live)),
             Swap::Conflict(current) => Ok(Some(current)),
@@ -212,7 +216,9 @@ impl SessionManager {
         moved: &Moved,
         now: Timestamp,
     ) -> Result<Option<Ticket>> {
-        if now < moved.at + self.settings().store_timeout {
+        // A marker may outlive the session that it stands for.
+        let expired = now >= moved.idle_deadline.min(moved.absolute_deadline);
+        if expired || now < moved.at + self.settings().store_timeout {
             return Ok(None);
         }
         let store = self.store()?;

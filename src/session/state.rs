@@ -98,6 +98,8 @@ pub(crate) struct Open {
     pub(crate) log: ChangeLog,
     /// Counts changes, so that a closure that ran without the lock can tell whether it saw the latest.
     pub(crate) generation: u64,
+    /// Counts the sessions that this request has destroyed, so that a commit under way does not bring one back.
+    pub(crate) life: u32,
     pub(crate) handle: Option<Handle>,
     pub(crate) renewal: Option<Renewal>,
     pub(crate) ending: Vec<Held>,
@@ -121,6 +123,7 @@ impl Open {
             draft: Draft::empty(limit),
             log: ChangeLog::default(),
             generation: 0,
+            life: 0,
             handle: None,
             renewal: None,
             ending: Vec::new(),
@@ -212,6 +215,7 @@ impl Open {
     /// Ends the session with the next commit; what is written from here on begins a new one.
     pub(crate) fn destroy(&mut self) {
         self.ending.extend(self.held.take());
+        self.life += 1;
         self.forget();
         self.transient = Transient::default();
     }
