@@ -6,6 +6,7 @@ pub mod adapter;
 mod axum;
 mod clock;
 mod codec;
+mod config;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 mod cookie;
@@ -26,6 +27,7 @@ mod token;
 pub mod tower;
 
 pub use clock::{Clock, SystemClock, Timestamp};
+pub use config::Config;
 pub use cookie::{CookieConfig, SameSite};
 pub use error::{ConfigError, Error, ErrorKind, Result};
 pub use key::{AsKey, Key};

@@ -71,6 +71,12 @@ impl CookieConfig {
         }
     }
 
+    /// The same cookie under another name.
+    pub(crate) fn name(mut self, name: impl Into<Cow<'static, str>>) -> Self {
+        self.name = name.into();
+        self
+    }
+
     /// Sends the cookie to this domain and all below it. Only where several hosts share one session.
     ///
     /// ```

@@ -109,6 +109,8 @@ pub(crate) struct Open {
     pub(crate) active: bool,
     /// Whether the response head has been sent.
     pub(crate) sent: bool,
+    /// Whether a save failed, and may have done a part of its work.
+    pub(crate) save_failed: bool,
     pub(crate) reply: Reply,
 }
 
@@ -131,6 +133,7 @@ impl Open {
             flashing: Flashing::default(),
             active: false,
             sent: false,
+            save_failed: false,
             reply: Reply::Nothing,
         }
     }
