@@ -21,11 +21,11 @@ fn login_increment(session: &Session) -> Result {
 #[tokio::test(start_paused = true)]
 async fn an_increment_is_neither_lost_nor_doubled() -> Result {
     const RENEWAL: [(Verb, usize); 3] = [(Verb::Create, 1), (Verb::Swap, 1), (Verb::Swap, 2)];
-    let flows: [(&str, Change, &[(Verb, usize)]); 4] = [
+    let flows = [
         ("a change", INCREMENT, &RENEWAL[1..2]),
-        ("a renewal", renewing_increment, &RENEWAL),
-        ("a login", login_increment, &RENEWAL),
-        ("a periodic renewal", INCREMENT, &RENEWAL),
+        ("a renewal", renewing_increment as Change, &RENEWAL[..]),
+        ("a login", login_increment, &RENEWAL[..]),
+        ("a periodic renewal", INCREMENT, &RENEWAL[..]),
     ];
     for (what, change, calls) in flows {
         for &(verb, nth) in calls {
