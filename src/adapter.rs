@@ -89,6 +89,39 @@ pub(crate) enum TicketChange {
     Header(String),
 }
 
+impl TicketChange {
+    /// One more `Set-Cookie` header; nearly always there is one.
+    pub(crate) fn add_cookie(&mut self, cookie: String) {
+        *self = match std::mem::take(self) {
+            Self::None | Self::Header(_) => Self::Cookie(cookie),
+            Self::Cookie(first) => Self::Cookies(vec![first, cookie]),
+            Self::Cookies(mut cookies) => {
+                cookies.push(cookie);
+                Self::Cookies(cookies)
+            }
+        };
+    }
+
+    pub(crate) fn cookies(&self) -> &[String] {
+        match self {
+            Self::Cookie(cookie) => std::slice::from_ref(cookie),
+            Self::Cookies(cookies) => cookies,
+            Self::None | Self::Header(_) => &[],
+        }
+    }
+}
+
+impl fmt::Debug for TicketChange {
+    /// Not the values: they are tickets.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::None => "None",
+            Self::Cookie(_) | Self::Cookies(_) => "Cookies(…)",
+            Self::Header(_) => "Header(…)",
+        })
+    }
+}
+
 impl HeaderEdits {
     /// Whether there is nothing to change: the session was not looked at.
     ///
@@ -113,12 +146,7 @@ impl HeaderEdits {
     /// # }
     /// ```
     pub fn set_cookies(&self) -> impl Iterator<Item = &str> {
-        let cookies = match &self.change {
-            TicketChange::Cookie(cookie) => std::slice::from_ref(cookie),
-            TicketChange::Cookies(cookies) => cookies,
-            TicketChange::None | TicketChange::Header(_) => &[],
-        };
-        cookies.iter().map(String::as_str)
+        self.change.cookies().iter().map(String::as_str)
     }
 
     /// Makes the changes: adds the cookie behind the application's own, says that the answer depends on the cookie, and
@@ -173,7 +201,7 @@ impl fmt::Debug for HeaderEdits {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("HeaderEdits")
             .field("looked", &self.looked)
-            .field("changes_ticket", &(self.change != TicketChange::None))
+            .field("change", &self.change)
             .finish_non_exhaustive()
     }
 }

@@ -235,7 +235,7 @@ impl SessionManager {
                 TicketChange::Cookie(token.write(|text| settings.cookie.set(text, max_age)))
             }
             (Reply::Issue { token, .. }, Channel::Header) => TicketChange::Header(token.write(str::to_owned)),
-            (Reply::Cookies(cookies), _) => TicketChange::Cookies(cookies),
+            (Reply::Sealed(change), _) => change,
             (Reply::Remove, Channel::Cookie) if open.cookie_sent => TicketChange::Cookie(settings.cookie.removal()),
             (Reply::Remove | Reply::Nothing, _) => TicketChange::None,
         };

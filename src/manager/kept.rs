@@ -35,7 +35,7 @@ impl SessionManager {
             let reply = self.issue(&ticket, &work.draft)?;
             return Ok((Some(Held::Kept(ticket)), Some(reply)));
         };
-        let (token, seen, absolute) = (ticket.token.clone(), ticket.record.seen, ticket.record.absolute_deadline);
+        let (token, seen) = (ticket.token.clone(), ticket.record.seen);
         let periodic = work.active && work.can_issue && self.renewal_due(&ticket.record, &work.draft, now)?;
         let renewal = work.renewal.or(periodic.then_some(Renewal::Periodic));
         let changed = work.draft.differs_from(&ticket.record);
@@ -58,7 +58,8 @@ impl SessionManager {
         // The cookie lives as long as the session does, to the exactness with which activity is noted.
         let draft = Draft::trusted(&ticket.record, 0);
         let extended = ticket.record.seen != seen && self.lifetime_of(&draft)?.cookie_kind() == CookieKind::Persistent;
-        let changed = ticket.token != token || ticket.record.absolute_deadline != absolute || extended;
+        let relived = work.draft.absolute_deadline.is_some();
+        let changed = ticket.token != token || relived || extended;
         if changed && work.can_issue {
             reply = Some(self.issue(&ticket, &draft)?);
         }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::draft::{ChangeLog, Draft};
 use super::flash::Flashing;
+use crate::adapter::TicketChange;
 use crate::error::{Error, ErrorKind, Result};
 use crate::lifetime::Lifetime;
 use crate::record::{Handle, Record, Space, Values};
@@ -80,8 +81,8 @@ pub(crate) enum Reply {
         token: Token,
         max_age: Option<Duration>,
     },
-    /// The headers that set a sealed session's cookies.
-    Cookies(Vec<String>),
+    /// A sealed session, or its removal.
+    Sealed(TicketChange),
     Remove,
 }
 
