@@ -11,6 +11,8 @@ pub mod conformance;
 mod cookie;
 mod error;
 mod events;
+#[cfg(any(doc, doctest))]
+pub mod guide;
 mod key;
 mod lifetime;
 mod manager;
