@@ -138,6 +138,21 @@ fn lock<T>(mutex: &std::sync::Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 }
 
 /// The regular values of a session, inside of a [`transaction`](Session::transaction).
+///
+/// ```
+/// use cloakroom::{Result, View};
+///
+/// /// A step that several transactions share.
+/// fn take_one(view: &mut View<'_>, key: &'static str) -> Result<bool> {
+///     let left: u32 = view.get(key)?.unwrap_or(0);
+///     view.set(key, left.saturating_sub(1))?;
+///     Ok(left > 0)
+/// }
+///
+/// # fn example(session: cloakroom::Session) -> Result<()> {
+/// let taken = session.transaction(|view| Ok(take_one(view, "tickets")? && take_one(view, "seats")?))?;
+/// # Ok(()) }
+/// ```
 #[derive(Debug)]
 pub struct View<'a> {
     draft: &'a mut Draft,
