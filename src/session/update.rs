@@ -143,14 +143,16 @@ fn lock<T>(mutex: &std::sync::Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 /// use cloakroom::{Result, View};
 ///
 /// /// A step that several transactions share.
-/// fn take_one(view: &mut View<'_>, key: &'static str) -> Result<bool> {
-///     let left: u32 = view.get(key)?.unwrap_or(0);
-///     view.set(key, left.saturating_sub(1))?;
-///     Ok(left > 0)
+/// fn add(view: &mut View<'_>, key: &'static str, count: u32) -> Result<()> {
+///     let known: u32 = view.get(key)?.unwrap_or(0);
+///     view.set(key, known + count)
 /// }
 ///
 /// # fn example(session: cloakroom::Session) -> Result<()> {
-/// let taken = session.transaction(|view| Ok(take_one(view, "tickets")? && take_one(view, "seats")?))?;
+/// session.transaction(|view| {
+///     add(view, "mugs", 2)?;
+///     add(view, "items", 2)
+/// })?;
 /// # Ok(()) }
 /// ```
 #[derive(Debug)]

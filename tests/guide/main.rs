@@ -1,5 +1,7 @@
 //! What the guide says beyond its examples, which are tests themselves.
 
+mod costs;
+#[allow(unreachable_pub, reason = "the guide shows it as a store that others can use")]
 mod store;
 
 use std::fs;
