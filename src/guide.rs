@@ -57,7 +57,7 @@ page!(concurrency, "../docs/guide/concurrency.md",
 );
 page!(stores, "../docs/guide/stores.md",
     "- [`SessionStore`](crate::SessionStore), [`SessionIndex`](crate::SessionIndex), [`Record`](crate::Record), [`Backend`](crate::Backend)"
-    "- [`MemoryStore`](crate::MemoryStore)"
+    "- [`MemoryStore`](crate::MemoryStore), [`CookieStore`](crate::CookieStore), [`Config`](crate::Config)"
 );
 page!(testing, "../docs/guide/testing.md",
     "- [`SessionManager::open`](crate::SessionManager::open), [`Session::commit`](crate::Session::commit), [`adapter`](crate::adapter)"

@@ -41,7 +41,7 @@ impl Site {
         assert!(committed.error.is_none());
         let after = self.calls();
         let cost = std::array::from_fn(|verb| after[verb] - before[verb]);
-        (cost, !committed.edits.is_empty(), committed.edits.set_cookie().map(str::to_owned))
+        (cost, !committed.edits.is_empty(), committed.edits.set_cookies().next().map(str::to_owned))
     }
 
     async fn visitor(&self) -> String {
