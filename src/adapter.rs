@@ -58,6 +58,30 @@ impl RequestHead for () {
 }
 
 /// The headers of a response, as far as a session changes them.
+///
+/// ```
+/// use cloakroom::adapter::ResponseHead;
+/// use std::borrow::Cow;
+///
+/// /// The headers of a framework that keeps them in a list.
+/// struct Headers(Vec<(String, String)>);
+///
+/// impl ResponseHead for Headers {
+///     fn headers(&self, name: &str, show: &mut dyn FnMut(&[u8])) {
+///         let named = self.0.iter().filter(|(known, _)| known.eq_ignore_ascii_case(name));
+///         named.for_each(|(_, value)| show(value.as_bytes()));
+///     }
+///
+///     fn append(&mut self, name: &str, value: Cow<'static, str>) {
+///         self.0.push((name.to_owned(), value.into_owned()));
+///     }
+///
+///     fn replace(&mut self, name: &str, value: Cow<'static, str>) {
+///         self.0.retain(|(known, _)| !known.eq_ignore_ascii_case(name));
+///         self.append(name, value);
+///     }
+/// }
+/// ```
 pub trait ResponseHead {
     /// Shows the value of every header of this name, in order.
     fn headers(&self, name: &str, show: &mut dyn FnMut(&[u8]));

@@ -1,3 +1,12 @@
+// In the README these names lead to the files. Markdown takes the first definition, so here they lead to the pages.
+//! [lifecycle]: crate::guide::lifecycle
+//! [security]: crate::guide::security
+//! [ambient]: crate::guide::ambient
+//! [concurrency]: crate::guide::concurrency
+//! [stores]: crate::guide::stores
+//! [testing]: crate::guide::testing
+//! [coming from]: crate::guide::coming_from
+//!
 #![doc = include_str!("../README.md")]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
@@ -12,6 +21,8 @@ pub mod conformance;
 mod cookie;
 mod error;
 mod events;
+#[cfg(any(doc, doctest))]
+pub mod guide;
 mod key;
 mod lifetime;
 mod manager;

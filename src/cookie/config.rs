@@ -34,6 +34,11 @@ pub struct CookieConfig {
 }
 
 /// When a browser sends the cookie along with requests that other sites started.
+///
+/// ```
+/// # use cloakroom::{CookieConfig, SameSite};
+/// let intranet = CookieConfig::new("desk").same_site(SameSite::Strict);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SameSite {

@@ -12,6 +12,12 @@ use crate::lifetime::Lifetime;
 use crate::sealed::Sealer;
 
 /// What a load that fails means.
+///
+/// ```
+/// # use cloakroom::{MemoryStore, OutagePolicy, SessionManager};
+/// let shop_window = SessionManager::builder(MemoryStore::new()).outage(OutagePolicy::Anonymous).build()?;
+/// # Ok::<(), cloakroom::ConfigError>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum OutagePolicy {
