@@ -52,8 +52,8 @@ pub(crate) struct Look {
 }
 
 impl Look {
-    pub(crate) const LIGHT: Self = Self { name: "light", scheme: "light", width: 1200, height: 860 };
-    pub(crate) const DARK: Self = Self { name: "dark", scheme: "dark", width: 1200, height: 860 };
+    pub(crate) const LIGHT: Self = Self { name: "light", scheme: "light", width: 1200, height: 800 };
+    pub(crate) const DARK: Self = Self { name: "dark", scheme: "dark", width: 1200, height: 800 };
     pub(crate) const PHONE: Self = Self { name: "phone", scheme: "light", width: 360, height: 740 };
 }
 

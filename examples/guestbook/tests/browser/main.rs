@@ -74,6 +74,7 @@ async fn fills_one_cart_from_two_tabs(browser: &mut Browser, second: &str) {
     browser.press("Add: Fountain pen").await;
     browser.sees("Fountain pen is in your cart.").await;
     browser.misses("Enamel mug is in your cart.").await;
+    browser.shoot("cart", Look::LIGHT).await;
     for tab in [&first, second] {
         browser.switch_to(tab).await;
         browser.reload().await;
@@ -87,7 +88,7 @@ async fn fills_one_cart_from_two_tabs(browser: &mut Browser, second: &str) {
 /// Readable, on a phone, in the dark, and for those who do not see it.
 async fn looks_good(browser: &Browser) {
     browser.goto("/").await;
-    for (name, path) in [("lines", "/"), ("shop", "/shop")] {
+    for (name, path) in [("guestbook", "/"), ("shop", "/shop")] {
         browser.goto(path).await;
         for look in [Look::LIGHT, Look::DARK, Look::PHONE] {
             browser.shoot(name, look).await;
