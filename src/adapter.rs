@@ -18,7 +18,6 @@ use tokio::task::JoinHandle;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::session::Session;
-use crate::session::state::Channel;
 use crate::store::BoxFuture;
 
 /// The head of a request, as far as a session looks at it. Nothing is read before the first use of the session, so an
@@ -77,8 +76,17 @@ pub struct HeaderEdits {
     pub(crate) looked: bool,
     /// The name of the header that tickets may come in.
     pub(crate) header_name: Option<Arc<str>>,
-    /// The value of the header that carries a ticket, or takes a cookie away.
-    pub(crate) ticket: Option<(Channel, String)>,
+    pub(crate) change: TicketChange,
+}
+
+/// What becomes of the visitor's ticket: values of headers.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub(crate) enum TicketChange {
+    #[default]
+    None,
+    Cookie(String),
+    Cookies(Vec<String>),
+    Header(String),
 }
 
 impl HeaderEdits {
@@ -96,15 +104,21 @@ impl HeaderEdits {
         !self.looked
     }
 
-    /// The value of the `Set-Cookie` header to add, if there is one. It holds the ticket.
+    /// The values of the `Set-Cookie` headers to add. They hold the ticket, or the sealed session.
     ///
     /// ```
     /// # async fn example(session: cloakroom::Session) {
-    /// let cookie = session.commit(200).await.edits.set_cookie().map(str::to_owned);
+    /// let edits = session.commit(200).await.edits;
+    /// let is_new = edits.set_cookies().next().is_some();
     /// # }
     /// ```
-    pub fn set_cookie(&self) -> Option<&str> {
-        self.ticket.as_ref().filter(|(channel, _)| *channel == Channel::Cookie).map(|(_, value)| value.as_str())
+    pub fn set_cookies(&self) -> impl Iterator<Item = &str> {
+        let cookies = match &self.change {
+            TicketChange::Cookie(cookie) => std::slice::from_ref(cookie),
+            TicketChange::Cookies(cookies) => cookies,
+            TicketChange::None | TicketChange::Header(_) => &[],
+        };
+        cookies.iter().map(String::as_str)
     }
 
     /// Makes the changes: adds the cookie behind the application's own, says that the answer depends on the cookie, and
@@ -124,14 +138,18 @@ impl HeaderEdits {
         if let Some(name) = &self.header_name {
             vary(response, Cow::Owned(name.to_string()));
         }
-        let Some((channel, value)) = self.ticket else { return };
+        if self.change == TicketChange::None {
+            return;
+        }
         if !has_token(response, "cache-control", "no-store") {
             response.replace("cache-control", Cow::Borrowed("no-store"));
         }
-        match (channel, self.header_name) {
-            (Channel::Cookie, _) => response.append("set-cookie", Cow::Owned(value)),
-            (Channel::Header, Some(name)) => response.replace(&name, Cow::Owned(value)),
-            (Channel::Header, None) => {}
+        let mut append = |cookie| response.append("set-cookie", Cow::Owned(cookie));
+        match (self.change, self.header_name) {
+            (TicketChange::Cookie(cookie), _) => append(cookie),
+            (TicketChange::Cookies(cookies), _) => cookies.into_iter().for_each(append),
+            (TicketChange::Header(value), Some(name)) => response.replace(&name, Cow::Owned(value)),
+            (TicketChange::Header(_), None) | (TicketChange::None, _) => {}
         }
     }
 }
@@ -155,7 +173,7 @@ impl fmt::Debug for HeaderEdits {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("HeaderEdits")
             .field("looked", &self.looked)
-            .field("ticket", &self.ticket.as_ref().map(|(channel, _)| channel))
+            .field("changes_ticket", &(self.change != TicketChange::None))
             .finish_non_exhaustive()
     }
 }

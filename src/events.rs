@@ -54,6 +54,10 @@ pub(crate) fn touch_failed(handle: Handle, error: &Error) {
     warn!(target: TARGET, %handle, %error, "the activity could not be noted");
 }
 
+pub(crate) fn renewal_failed(handle: Handle, error: &Error) {
+    warn!(target: TARGET, %handle, %error, "the ticket could not be renewed in its time");
+}
+
 pub(crate) fn store_failed(error: &Error, attempt: u32) {
     warn!(target: TARGET, %error, attempt, "the store failed");
 }
@@ -79,6 +83,14 @@ pub(crate) fn swept(deleted: u64) {
 
 pub(crate) fn sweep_failed(error: &Error) {
     warn!(target: TARGET, %error, "the sweep failed; it is tried again");
+}
+
+pub(crate) fn development_secret() {
+    warn!(
+        target: TARGET,
+        "sessions are sealed with a secret of this process alone: a restart ends them all. Outside of development give \
+         `Secrets` of your own"
+    );
 }
 
 pub(crate) fn insecure_transport() {

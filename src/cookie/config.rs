@@ -71,6 +71,12 @@ impl CookieConfig {
         }
     }
 
+    /// The same cookie under another name.
+    pub(crate) fn name(mut self, name: impl Into<Cow<'static, str>>) -> Self {
+        self.name = name.into();
+        self
+    }
+
     /// Sends the cookie to this domain and all below it. Only where several hosts share one session.
     ///
     /// ```
@@ -265,12 +271,17 @@ pub(crate) struct Cookie {
 impl Cookie {
     /// The value of a `Set-Cookie` header; with no `Max-Age` the browser forgets the cookie when it is closed.
     pub(crate) fn set(&self, value: &str, max_age: Option<Duration>) -> String {
+        self.set_named(&self.name, value, max_age)
+    }
+
+    /// The same for a cookie with another name, as one of several that make up a session.
+    pub(crate) fn set_named(&self, name: &str, value: &str, max_age: Option<Duration>) -> String {
         // A session in its last second would otherwise tell the browser to forget it at once.
         let seconds = max_age.map(|age| age.min(LONGEST_COOKIE).as_millis().div_ceil(1_000).max(1));
         let digits = seconds.map_or(0, |seconds| MAX_AGE.len() + seconds.ilog10() as usize + 1);
         // Exactly as long as it gets, so that it becomes a header value without a copy.
-        let mut text = String::with_capacity(self.name.len() + 1 + value.len() + self.attributes.len() + digits);
-        text.push_str(&self.name);
+        let mut text = String::with_capacity(name.len() + 1 + value.len() + self.attributes.len() + digits);
+        text.push_str(name);
         text.push('=');
         text.push_str(value);
         text.push_str(&self.attributes);
@@ -282,7 +293,12 @@ impl Cookie {
 
     /// The value of a `Set-Cookie` header that removes the cookie.
     pub(crate) fn removal(&self) -> String {
-        format!("{}={}; Max-Age=0; Expires=Thu, 01 Jan 1970 00:00:00 GMT", self.name, self.attributes)
+        self.removal_named(&self.name)
+    }
+
+    /// The same for a cookie with another name.
+    pub(crate) fn removal_named(&self, name: &str) -> String {
+        format!("{name}={}; Max-Age=0; Expires=Thu, 01 Jan 1970 00:00:00 GMT", self.attributes)
     }
 }
 

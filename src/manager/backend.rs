@@ -8,46 +8,72 @@ use crate::clock::Timestamp;
 use crate::error::{Error, ErrorKind, Result};
 use crate::events;
 use crate::record::{Record, Revision};
+use crate::sealed::{CookieStore, Sealer};
 use crate::store::{BoxFuture, Created, SessionIndex, SessionStore, Swap, Touched};
 use crate::token::StoreKey;
 
-/// Where a manager keeps its sessions. Every [`SessionStore`] is one.
+/// Where a manager keeps its sessions: any [`SessionStore`], or the visitors' cookies by a [`CookieStore`].
 ///
 /// ```
-/// use cloakroom::{Backend, MemoryStore, SessionManager};
+/// use cloakroom::{Backend, CookieStore, MemoryStore, Secrets, SessionManager};
 ///
-/// let backend: Backend = MemoryStore::new().into();
+/// let backend: Backend = if std::env::args().any(|argument| argument == "--cookies") {
+///     CookieStore::new(Secrets::random_for_development()).into()
+/// } else {
+///     MemoryStore::new().into()
+/// };
 /// let sessions = SessionManager::new(backend);
 /// ```
 #[derive(Debug, Clone)]
-pub struct Backend {
-    store: Arc<dyn SessionStore>,
+pub struct Backend(pub(super) Kind);
+
+#[derive(Debug, Clone)]
+pub(super) enum Kind {
+    Store(Arc<dyn SessionStore>),
+    Sealed(CookieStore),
 }
 
 impl<S: SessionStore> From<S> for Backend {
     fn from(store: S) -> Self {
-        Self { store: Arc::new(store) }
+        Self(Kind::Store(Arc::new(store)))
     }
 }
+
+impl From<CookieStore> for Backend {
+    fn from(store: CookieStore) -> Self {
+        Self(Kind::Sealed(store))
+    }
+}
+
+/// A backend with its configuration.
+#[derive(Debug)]
+pub(super) enum Keeper {
+    Store(BoundedStore),
+    Sealed(Sealer),
+}
+
+/// A store whose every verb is bounded in time.
+#[derive(Debug)]
+pub(super) struct BoundedStore(pub(super) Arc<dyn SessionStore>);
 
 /// How often a verb is tried that failed without saying whether it took effect.
 const TRIES: u32 = 3;
 
-impl Backend {
+impl BoundedStore {
     pub(super) fn index(&self) -> Result<&dyn SessionIndex> {
-        self.store
+        self.0
             .index()
             .ok_or_else(|| Error::new(ErrorKind::Unsupported, "this store can neither list nor find sessions"))
     }
 
     pub(super) fn has_index(&self) -> bool {
-        self.store.index().is_some()
+        self.0.index().is_some()
     }
 
     pub(super) async fn load(&self, patience: &Patience, key: &StoreKey, now: Timestamp) -> Result<Option<Record>> {
-        match self.store.try_load(key, now) {
+        match self.0.try_load(key, now) {
             Some(result) => result,
-            None => patience.wait(self.store.load(key, now)).await,
+            None => patience.wait(self.0.load(key, now)).await,
         }
     }
 
@@ -60,7 +86,7 @@ impl Backend {
         record: &Record,
         now: Timestamp,
     ) -> Result<Created> {
-        let (created, tries) = self.attempt(patience, || self.store.create(key, record, now)).await?;
+        let (created, tries) = self.attempt(patience, || self.0.create(key, record, now)).await?;
         if created == Created::AlreadyExists && tries > 1 {
             let found = self.load(patience, key, now).await?;
             if found.is_some_and(|found| found.revision == record.revision) {
@@ -79,7 +105,7 @@ impl Backend {
         record: &Record,
         now: Timestamp,
     ) -> Result<Swap> {
-        let (swapped, tries) = self.attempt(patience, || self.store.swap(key, expected, record, now)).await?;
+        let (swapped, tries) = self.attempt(patience, || self.0.swap(key, expected, record, now)).await?;
         match swapped {
             Swap::Conflict(current) if current.revision == record.revision => Ok(Swap::Swapped),
             // Somebody wrote after us, or after the record that we meant to replace: making the change again might make
@@ -99,7 +125,7 @@ impl Backend {
         idle_deadline: Timestamp,
         now: Timestamp,
     ) -> Result<Touched> {
-        patience.wait(self.store.touch(key, revision, idle_deadline, now)).await
+        patience.wait(self.0.touch(key, revision, idle_deadline, now)).await
     }
 
     /// Deletes a record. The second answer is whether a record may have been deleted that is not the first.
@@ -109,7 +135,7 @@ impl Backend {
         key: &StoreKey,
         now: Timestamp,
     ) -> Result<(Option<Record>, bool)> {
-        let (removed, tries) = self.attempt(patience, || self.store.delete(key, now)).await?;
+        let (removed, tries) = self.attempt(patience, || self.0.delete(key, now)).await?;
         let lost = tries > 1 && removed.is_none();
         Ok((removed, lost))
     }

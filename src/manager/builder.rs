@@ -3,11 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::backend::{BoundedStore, Keeper, Kind};
 use super::{Backend, Engine, SessionManager, Settings};
 use crate::clock::Clock;
 use crate::cookie::CookieConfig;
 use crate::error::ConfigError;
 use crate::lifetime::Lifetime;
+use crate::sealed::Sealer;
 
 /// What a load that fails means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -285,8 +287,18 @@ impl SessionManagerBuilder {
         if let Some(name) = &self.ticket_header {
             check_header(name)?;
         }
+        let keeper = match self.backend.0 {
+            Kind::Store(store) => Keeper::Store(BoundedStore(store)),
+            Kind::Sealed(_) if self.ticket_header.is_some() => {
+                return Err(ConfigError::new(
+                    "ticket_header",
+                    "is for tickets, and a `CookieStore` has none: it keeps whole sessions; use a store, or cookies alone",
+                ));
+            }
+            Kind::Sealed(store) => Keeper::Sealed(Sealer::new(store, &cookie, self.record_limit)),
+        };
         Ok(SessionManager(Arc::new(Engine {
-            backend: self.backend,
+            keeper,
             settings: Settings {
                 cookie,
                 lifetime: self.lifetime,

@@ -71,7 +71,7 @@ impl SessionManager {
     /// # Ok(()) }
     /// ```
     pub async fn count(&self) -> Result<u64> {
-        self.new_patience().wait(self.0.backend.index()?.count(self.now())).await
+        self.new_patience().wait(self.store()?.index()?.count(self.now())).await
     }
 
     /// Deletes what has expired, and answers how many records that were. It happens by itself as well.
@@ -88,7 +88,7 @@ impl SessionManager {
     #[doc(alias = "gc")]
     #[doc(alias = "clear_expired")]
     pub async fn sweep(&self) -> Result<u64> {
-        let swept = self.0.backend.index()?.sweep(self.now()).await?;
+        let swept = self.store()?.index()?.sweep(self.now()).await?;
         events::swept(swept);
         Ok(swept)
     }
@@ -106,7 +106,7 @@ impl SessionManager {
     /// ```
     pub async fn sessions_of(&self, user: &str) -> Result<Vec<SessionInfo>> {
         let now = self.now();
-        let found = self.new_patience().wait(self.0.backend.index()?.find_by_user(user, now)).await?;
+        let found = self.new_patience().wait(self.store()?.index()?.find_by_user(user, now)).await?;
         let mut sessions: Vec<SessionInfo> =
             found.into_iter().filter(|found| found.record.is_live(now)).map(|found| found.record.into()).collect();
         sessions.sort_unstable_by_key(|info| (std::cmp::Reverse(info.created), info.handle));
@@ -165,12 +165,12 @@ impl SessionManager {
 
     async fn end_user(&self, user: &str, except: Option<Handle>) -> Result<usize> {
         let now = self.now();
-        let index = self.0.backend.index()?;
+        let index = self.store()?.index()?;
         self.end_all(&self.new_patience(), now, except, || index.find_by_user(user, now)).await.map(|ended| ended.len())
     }
 
     async fn end_handle(&self, patience: &Patience, handle: Handle, now: Timestamp) -> Result<HashSet<Handle>> {
-        let index = self.0.backend.index()?;
+        let index = self.store()?.index()?;
         self.end_all(patience, now, None, || index.find_by_handle(handle, now)).await
     }
 
@@ -204,7 +204,7 @@ impl SessionManager {
         match self.end_chain(patience, key, handle, now).await {
             Ok(_) => Ok(()),
             // An answer was lost, and with it perhaps the word where the session went: its handle still finds it.
-            Err(error) if error.kind() == ErrorKind::Unavailable && self.0.backend.has_index() => {
+            Err(error) if error.kind() == ErrorKind::Unavailable && self.store()?.has_index() => {
                 self.end_handle(patience, handle, now).await.map(drop).map_err(|_| error)
             }
             Err(error) => Err(error),
@@ -214,20 +214,19 @@ impl SessionManager {
     /// Deletes a record and, if it was a marker, what it points to, to the chain's end. Answers whether a session was
     /// among them.
     async fn end_chain(&self, patience: &Patience, key: StoreKey, handle: Handle, now: Timestamp) -> Result<bool> {
-        let (mut key, mut ended) = (key, false);
+        let mut key = key;
         for _ in 0..LONGEST_CHAIN {
-            let (removed, lost) = self.0.backend.delete(patience, &key, now).await?;
+            let (removed, lost) = self.store()?.delete(patience, &key, now).await?;
             if lost {
                 return Err(Error::new(ErrorKind::Unavailable, "the store failed while a session was ended"));
             }
-            let Some(removed) = removed.filter(|removed| removed.handle == handle) else { return Ok(ended) };
+            let Some(removed) = removed.filter(|removed| removed.handle == handle) else { return Ok(false) };
             if removed.kind != RecordKind::Moved {
                 return Ok(true);
             }
-            ended = true;
             key = moved(&removed)?.to;
         }
-        Ok(ended)
+        Ok(false)
     }
 
     fn new_patience(&self) -> Patience {

@@ -4,9 +4,11 @@ mod backend;
 mod builder;
 mod commit;
 mod end;
+mod kept;
 mod open;
 mod patience;
 mod renew;
+mod sealed;
 mod sweeper;
 
 use std::fmt;
@@ -21,10 +23,11 @@ pub(crate) use patience::Patience;
 use crate::adapter::{RequestHead, ToTheEnd};
 use crate::clock::{Clock, SystemClock, Timestamp};
 use crate::cookie::Cookie;
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
 use crate::lifetime::Lifetime;
 use crate::session::Session;
 use crate::store::BoxFuture;
+use backend::{BoundedStore, Keeper};
 use sweeper::Sweeper;
 
 /// The engine and its configuration: one for each store that an application uses, cheap to clone.
@@ -39,7 +42,7 @@ use sweeper::Sweeper;
 pub struct SessionManager(Arc<Engine>);
 
 pub(crate) struct Engine {
-    backend: Backend,
+    keeper: Keeper,
     settings: Settings,
     sweeper: Sweeper,
     warned_of_insecure_transport: std::sync::atomic::AtomicBool,
@@ -161,6 +164,17 @@ impl SessionManager {
         Arc::ptr_eq(&self.0, &other.0)
     }
 
+    /// The store, where there is one.
+    fn store(&self) -> Result<&BoundedStore> {
+        match &self.0.keeper {
+            Keeper::Store(store) => Ok(store),
+            Keeper::Sealed(_) => Err(Error::new(
+                ErrorKind::Unsupported,
+                "sessions in cookies are with their visitors: the server can neither list nor end them",
+            )),
+        }
+    }
+
     fn settings(&self) -> &Settings {
         &self.0.settings
     }
@@ -169,7 +183,7 @@ impl SessionManager {
 impl fmt::Debug for SessionManager {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SessionManager")
-            .field("backend", &self.0.backend)
+            .field("keeper", &self.0.keeper)
             .field("cookie", &self.0.settings.cookie.name)
             .field("lifetime", &self.0.settings.lifetime)
             .finish_non_exhaustive()

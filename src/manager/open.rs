@@ -1,12 +1,13 @@
 //! Opening: find the ticket, check its form, look it up.
 
+use super::backend::Keeper;
 use super::{OutagePolicy, Patience, SessionManager};
 use crate::clock::Timestamp;
 use crate::cookie::candidates;
 use crate::error::{Error, ErrorKind, Result};
 use crate::events;
 use crate::record::{Moved, Record, RecordKind};
-use crate::session::state::{Channel, Open, Standing, Ticket};
+use crate::session::state::{Channel, Held, Open, Standing, Ticket};
 use crate::session::{Draft, Session};
 use crate::store::Swap;
 use crate::token::Token;
@@ -31,8 +32,17 @@ impl SessionManager {
     /// Opens the session of a request; an empty one where no ticket opens any.
     pub(crate) async fn load(&self, session: &Session) -> Result<Box<Open>> {
         let mut open = Box::new(Open::empty(self.settings().record_limit));
-        let tickets = self.tickets(session, &mut open);
-        match self.load_first(session.patience(), tickets, &mut open).await {
+        let loaded = match &self.0.keeper {
+            Keeper::Store(_) => {
+                let tickets = self.tickets(session, &mut open);
+                self.load_first(session.patience(), tickets, &mut open).await
+            }
+            Keeper::Sealed(sealer) => {
+                self.unseal(sealer, session, &mut open);
+                Ok(())
+            }
+        };
+        match loaded {
             Ok(()) => Ok(open),
             Err(error) if self.settings().outage == OutagePolicy::Anonymous => {
                 events::outage(&error);
@@ -89,7 +99,7 @@ impl SessionManager {
                     if moved {
                         open.reply = self.issue(&ticket, &open.draft)?;
                     }
-                    open.ticket = Some(ticket);
+                    open.held = Some(Held::Kept(ticket));
                     return Ok(());
                 }
                 // Another cookie of the name may still open a session.
@@ -103,7 +113,7 @@ impl SessionManager {
     async fn open_ticket(&self, patience: &Patience, token: Token) -> Result<Opened> {
         let now = self.now();
         let key = token.store_key();
-        let record = match self.0.backend.load(patience, &key, now).await {
+        let record = match self.store()?.load(patience, &key, now).await {
             Ok(Some(record)) => record,
             Ok(None) => return Ok(Opened::Nothing),
             Err(error) => return unreadable(error),
@@ -139,7 +149,10 @@ impl SessionManager {
         if let Some(ticket) = self.take_back(patience, &marker, &moved, now).await? {
             return self.opened(ticket, false);
         }
-        Ok(if in_grace { Opened::Replaced } else { Opened::Nothing })
+        // Whoever renews it may still be at it, or the renewal may still be taken back.
+        let undecided =
+            now < moved.at + self.settings().store_timeout && self.is_pending(patience, &moved, now).await?;
+        Ok(if in_grace || undecided { Opened::Replaced } else { Opened::Nothing })
     }
 
     /// Follows a session through periodic renewals, to where it lives now.
@@ -153,7 +166,7 @@ impl SessionManager {
             if key != moved.to {
                 return Ok(None);
             }
-            let Some(mut record) = self.0.backend.load(patience, &key, now).await? else { return Ok(None) };
+            let Some(mut record) = self.store()?.load(patience, &key, now).await? else { return Ok(None) };
             if record.kind == RecordKind::Pending {
                 // Whoever renewed it was cut off, or is about to do just this.
                 match self.promote(patience, &Ticket { token: token.clone(), key, record }, &moved, now).await? {
@@ -170,7 +183,7 @@ impl SessionManager {
     }
 
     async fn is_pending(&self, patience: &Patience, moved: &Moved, now: Timestamp) -> Result<bool> {
-        let record = self.0.backend.load(patience, &moved.to, now).await?;
+        let record = self.store()?.load(patience, &moved.to, now).await?;
         Ok(record.is_some_and(|record| record.kind == RecordKind::Pending))
     }
 
@@ -186,7 +199,11 @@ impl SessionManager {
         live.revision = pending.record.revision.next();
         live.absolute_deadline = moved.absolute_deadline;
         live.idle_deadline = moved.idle_deadline;
-        match self.0.backend.swap(patience, &pending.key, pending.record.revision, &live, now).await? {
+        // A marker may outlive the session that it stands for.
+        if live.is_expired(now) {
+            return Ok(None);
+        }
+        match self.store()?.swap(patience, &pending.key, pending.record.revision, &live, now).await? {
             Swap::Swapped => Ok(Some(live)),
             Swap::Conflict(current) => Ok(Some(current)),
             Swap::Gone => Ok(None),
@@ -202,18 +219,20 @@ impl SessionManager {
         moved: &Moved,
         now: Timestamp,
     ) -> Result<Option<Ticket>> {
-        if now < moved.at + self.settings().store_timeout {
+        // A marker may outlive the session that it stands for.
+        let expired = now >= moved.idle_deadline.min(moved.absolute_deadline);
+        if expired || now < moved.at + self.settings().store_timeout {
             return Ok(None);
         }
-        let backend = &self.0.backend;
-        let pending = backend.load(patience, &moved.to, now).await?;
+        let store = self.store()?;
+        let pending = store.load(patience, &moved.to, now).await?;
         let Some(pending) = pending.filter(|record| record.kind == RecordKind::Pending) else {
             return self.taken_back(patience, marker, now).await;
         };
         // With another revision it can no longer be promoted by whoever made it.
         let mut stopped = pending.clone();
         stopped.revision = pending.revision.next();
-        if backend.swap(patience, &moved.to, pending.revision, &stopped, now).await? != Swap::Swapped {
+        if store.swap(patience, &moved.to, pending.revision, &stopped, now).await? != Swap::Swapped {
             return self.taken_back(patience, marker, now).await;
         }
         let mut draft = Draft::of(&marker.record, usize::MAX)?;
@@ -224,17 +243,17 @@ impl SessionManager {
         live.idle_deadline = moved.idle_deadline;
         live.absolute_deadline = moved.absolute_deadline;
         live.data = draft.values.to_data();
-        if backend.swap(patience, &marker.key, marker.record.revision, &live, now).await? != Swap::Swapped {
+        if store.swap(patience, &marker.key, marker.record.revision, &live, now).await? != Swap::Swapped {
             return self.taken_back(patience, marker, now).await;
         }
-        backend.delete(patience, &moved.to, now).await?;
+        store.delete(patience, &moved.to, now).await?;
         events::renewed(live.handle, "a renewal that was cut off is taken back");
         Ok(Some(Ticket { record: live, ..marker.clone() }))
     }
 
     /// The session at its old place, if another request was quicker to take the renewal back.
     async fn taken_back(&self, patience: &Patience, marker: &Ticket, now: Timestamp) -> Result<Option<Ticket>> {
-        let record = self.0.backend.load(patience, &marker.key, now).await?;
+        let record = self.store()?.load(patience, &marker.key, now).await?;
         let live = record.filter(|record| record.kind == RecordKind::Live);
         Ok(live.map(|record| Ticket { record, ..marker.clone() }))
     }

@@ -49,6 +49,11 @@ impl Patience {
         true
     }
 
+    /// Begins anew.
+    pub(crate) fn refill(&self) {
+        self.spent_micros.store(0, Ordering::Relaxed);
+    }
+
     fn left(&self) -> Duration {
         self.limit.saturating_sub(Duration::from_micros(self.spent_micros.load(Ordering::Relaxed)))
     }

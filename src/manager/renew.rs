@@ -29,25 +29,25 @@ impl SessionManager {
         log: &mut ChangeLog,
         now: Timestamp,
     ) -> Result<Ticket> {
-        let backend = &self.0.backend;
+        let store = self.store()?;
         let mut retry = Retry::new();
         loop {
             let nonce: Option<[u8; NONCE_BYTES]> = (renewal == Renewal::Periodic).then(random);
             let token = nonce.map_or_else(Token::random, |nonce| ticket.token.successor(&nonce));
             let (pending, live) = self.renewed_records(&ticket.record, &mut draft, now)?;
             let new = Ticket::new(token, pending);
-            if backend.create(patience, &new.key, &new.record, now).await? == Created::AlreadyExists {
+            if store.create(patience, &new.key, &new.record, now).await? == Created::AlreadyExists {
                 return Err(taken());
             }
             let marker = self.marker(&ticket.record, &live, new.key, nonce, now)?;
-            match backend.swap(patience, &ticket.key, ticket.record.revision, &marker, now).await? {
+            match store.swap(patience, &ticket.key, ticket.record.revision, &marker, now).await? {
                 Swap::Swapped => {}
                 Swap::Gone => {
-                    backend.delete(patience, &new.key, now).await?;
+                    store.delete(patience, &new.key, now).await?;
                     return Err(ended());
                 }
                 Swap::Conflict(current) => {
-                    backend.delete(patience, &new.key, now).await?;
+                    store.delete(patience, &new.key, now).await?;
                     retry.next(patience).await?;
                     events::conflict(current.handle, retry.attempt);
                     let moved = current.kind == RecordKind::Moved;
@@ -60,7 +60,7 @@ impl SessionManager {
                     continue;
                 }
             }
-            let record = match backend.swap(patience, &new.key, new.record.revision, &live, now).await? {
+            let record = match store.swap(patience, &new.key, new.record.revision, &live, now).await? {
                 Swap::Swapped => live,
                 // A request that followed was quicker to promote it.
                 Swap::Conflict(current) if nonce.is_some() && current.kind == RecordKind::Live => current,

@@ -18,7 +18,9 @@ impl Sweeper {
     /// Begins to sweep, unless a task does already. One that ended with its runtime is begun again.
     // behaviour 14
     pub(super) fn start(&self, manager: &SessionManager) {
-        let Some(interval) = manager.0.settings.sweep_interval.filter(|_| manager.0.backend.has_index()) else {
+        let Some(interval) =
+            manager.0.settings.sweep_interval.filter(|_| manager.store().is_ok_and(|store| store.has_index()))
+        else {
             return;
         };
         let mut task = self.0.lock().unwrap_or_else(PoisonError::into_inner);

@@ -36,6 +36,15 @@ impl Values {
         self.set(Space::Own, T::FIELD, &codec::encode(&value.to_stored())?, limit)
     }
 
+    /// Refuses values of which a field of ours cannot be read, so that no later call of the session meets it.
+    pub(crate) fn check_own(&self) -> Result<()> {
+        self.own::<Lifetime>()?;
+        self.own::<RenewedAt>()?;
+        self.own::<AuthenticatedAt>()?;
+        self.own::<Flashes>()?;
+        Ok(())
+    }
+
     pub(crate) fn remove_own<T: Own>(&mut self) -> bool {
         self.remove(Space::Own, T::FIELD)
     }

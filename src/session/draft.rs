@@ -24,6 +24,7 @@ impl Draft {
     /// A draft without changes.
     pub(crate) fn of(record: &Record, limit: usize) -> Result<Self> {
         let values = Values::from_stored(record.data.clone())?;
+        values.check_own()?;
         Ok(Self { values, user: record.user.clone(), absolute_deadline: None, limit })
     }
 

@@ -105,7 +105,7 @@ impl Session {
     #[doc(alias = "rotate")]
     pub fn renew(&self) -> Result<()> {
         // On a session that does not exist this asks for no cookie, so it is not refused for one.
-        if self.read(|open| Ok(open.ticket.is_none()))? {
+        if self.read(|open| Ok(open.held.is_none()))? {
             return Ok(());
         }
         self.write_ticket(|open| {

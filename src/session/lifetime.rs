@@ -70,7 +70,7 @@ impl Session {
     #[doc(alias = "extend")]
     pub fn remember(&self, idle: Duration) -> Result<()> {
         let now = self.manager().now();
-        let left = self.with(|open| Ok(open.ticket.as_ref().map(|t| t.record.absolute_deadline.since(now))))?;
+        let left = self.with(|open| Ok(open.held.as_ref().map(|held| held.record().absolute_deadline.since(now))))?;
         let lifetime = self.lifetime()?;
         let absolute = left.unwrap_or(lifetime.absolute_duration()).max(idle);
         self.set_lifetime(lifetime.idle(idle).absolute(absolute).persistent_cookie())
@@ -135,7 +135,7 @@ impl Session {
     #[doc(alias = "timeout")]
     pub fn expires_in(&self) -> Result<Option<Duration>> {
         let now = self.manager().now();
-        self.with(|open| Ok(open.ticket.as_ref().map(|ticket| ticket.record.expires().since(now))))
+        self.with(|open| Ok(open.held.as_ref().map(|held| held.record().expires().since(now))))
     }
 
     /// When the user logged in; none where nobody did.
@@ -155,6 +155,6 @@ impl Session {
     }
 
     fn instant(&self, column: impl FnOnce(&crate::record::Record) -> Timestamp) -> Result<Option<SystemTime>> {
-        self.with(|open| Ok(open.ticket.as_ref().map(|ticket| column(&ticket.record).into())))
+        self.with(|open| Ok(open.held.as_ref().map(|held| column(held.record()).into())))
     }
 }

@@ -81,6 +81,11 @@ impl Session {
         self.0.gate.lock().await
     }
 
+    /// Whether the store is being asked.
+    pub(crate) fn is_saving(&self) -> bool {
+        self.0.gate.try_lock().is_err()
+    }
+
     /// Loads the session, once; every later call answers at once. Extractors do it.
     ///
     /// # Errors

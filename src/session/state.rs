@@ -24,6 +24,24 @@ impl Ticket {
     }
 }
 
+/// The session as it was last read or written.
+#[derive(Debug, Clone)]
+pub(crate) enum Held {
+    /// In a store, under a ticket.
+    Kept(Ticket),
+    /// In the visitor's cookie.
+    Sealed(Record),
+}
+
+impl Held {
+    pub(crate) fn record(&self) -> &Record {
+        match self {
+            Self::Kept(ticket) => &ticket.record,
+            Self::Sealed(record) => record,
+        }
+    }
+}
+
 /// How the ticket travels; it leaves by the channel that it came in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Channel {
@@ -62,12 +80,16 @@ pub(crate) enum Reply {
         token: Token,
         max_age: Option<Duration>,
     },
+    /// The headers that set a sealed session's cookies.
+    Cookies(Vec<String>),
     Remove,
 }
 
 #[derive(Debug)]
 pub(crate) struct Open {
-    pub(crate) ticket: Option<Ticket>,
+    pub(crate) held: Option<Held>,
+    /// Whether a sealed session should be sealed again, because an older secret had sealed it.
+    pub(crate) reseal: bool,
     pub(crate) channel: Channel,
     /// Whether the request came with the cookie, good or bad.
     pub(crate) cookie_sent: bool,
@@ -76,28 +98,34 @@ pub(crate) struct Open {
     pub(crate) log: ChangeLog,
     /// Counts changes, so that a closure that ran without the lock can tell whether it saw the latest.
     pub(crate) generation: u64,
+    /// Counts the sessions that this request has destroyed, so that a commit under way does not bring one back.
+    pub(crate) life: u32,
     pub(crate) handle: Option<Handle>,
     pub(crate) renewal: Option<Renewal>,
-    pub(crate) ending: Vec<Ticket>,
+    pub(crate) ending: Vec<Held>,
     pub(crate) transient: Transient,
     pub(crate) flashing: Flashing,
     /// Whether this request used the session, as opposed to asking how long it lives.
     pub(crate) active: bool,
     /// Whether the response head has been sent.
     pub(crate) sent: bool,
+    /// Whether a save failed, and may have done a part of its work.
+    pub(crate) save_failed: bool,
     pub(crate) reply: Reply,
 }
 
 impl Open {
     pub(crate) fn empty(limit: usize) -> Self {
         Self {
-            ticket: None,
+            held: None,
+            reseal: false,
             channel: Channel::Cookie,
             cookie_sent: false,
             standing: Standing::Usable,
             draft: Draft::empty(limit),
             log: ChangeLog::default(),
             generation: 0,
+            life: 0,
             handle: None,
             renewal: None,
             ending: Vec::new(),
@@ -105,20 +133,21 @@ impl Open {
             flashing: Flashing::default(),
             active: false,
             sent: false,
+            save_failed: false,
             reply: Reply::Nothing,
         }
     }
 
-    /// Makes `ticket` what the store has, and the draft the same with the changes that are still to be committed.
-    pub(crate) fn rebase(&mut self, ticket: Option<Ticket>) -> Result<()> {
+    /// Makes `held` what the store has, and the draft the same with the changes that are still to be committed.
+    pub(crate) fn rebase(&mut self, held: Option<Held>) -> Result<()> {
         let limit = self.draft.limit();
-        let mut draft = match &ticket {
-            Some(ticket) => Draft::trusted(&ticket.record, limit),
+        let mut draft = match &held {
+            Some(held) => Draft::trusted(held.record(), limit),
             None => Draft::empty(limit),
         };
         self.log.apply(&mut draft)?;
-        self.handle = ticket.as_ref().map(|ticket| ticket.record.handle);
-        self.ticket = ticket;
+        self.handle = held.as_ref().map(|held| held.record().handle);
+        self.held = held;
         self.draft = draft;
         self.generation += 1;
         Ok(())
@@ -188,7 +217,8 @@ impl Open {
 
     /// Ends the session with the next commit; what is written from here on begins a new one.
     pub(crate) fn destroy(&mut self) {
-        self.ending.extend(self.ticket.take());
+        self.ending.extend(self.held.take());
+        self.life += 1;
         self.forget();
         self.transient = Transient::default();
     }
@@ -196,9 +226,9 @@ impl Open {
     /// Forgets what is not committed.
     pub(crate) fn discard(&mut self) -> Result<()> {
         let first = self.ending.drain(..).next();
-        let ticket = first.or_else(|| self.ticket.take());
+        let held = first.or_else(|| self.held.take());
         self.forget();
-        self.rebase(ticket)
+        self.rebase(held)
     }
 
     fn forget(&mut self) {
@@ -224,7 +254,9 @@ impl Open {
     /// What every write needs.
     pub(crate) fn begin_write(&mut self) -> Result<()> {
         self.begin_read()?;
-        if self.sent && self.ticket.is_none() { Err(needs_cookie()) } else { self.check_writable() }
+        // A session in a store is changed without the browser; every other change is in a cookie.
+        let needs = !matches!(self.held, Some(Held::Kept(_)));
+        if self.sent && needs { Err(needs_cookie()) } else { self.check_writable() }
     }
 
     /// What every write needs that changes the cookie.

@@ -4,7 +4,7 @@ use std::pin::Pin;
 
 use cloakroom::Session;
 
-use crate::handlers::{Call, Outcome, identity, lifetime, manager, streams, transient, values};
+use crate::handlers::{Call, Outcome, identity, lifetime, manager, pages, streams, transient, values};
 
 /// A request that the testbed answers.
 pub(crate) struct Route {
@@ -75,7 +75,7 @@ pub(crate) const ROUTES: &[Route] = routes! {
 
     Get "/stream/{key}" with streams::stream;
     Get "/stream-new/{key}" with streams::stream;
-    Get "/page" apart streams::unsupported;
+    Get "/page" with pages::page;
     Get "/ws" apart streams::unsupported;
 
     Get "/stats" apart manager::stats;

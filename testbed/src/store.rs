@@ -1,44 +1,44 @@
 //! The store that a URL names, wrapped in one that counts what it is asked.
 
-use std::fmt;
+use std::error::Error;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use cloakroom::{
-    Backend, BoxFuture, Created, MemoryStore, Record, Result, Revision, SessionIndex, SessionStore, StoreKey, Swap,
-    Timestamp, Touched,
+    Backend, BoxFuture, ConfigError, CookieStore, Created, MemoryStore, Record, Revision, Secrets, SessionIndex,
+    SessionStore, StoreKey, Swap, Timestamp, Touched,
 };
 use serde_json::{Value, json};
 
 use crate::options::Options;
 
 /// The schemes of all stores that this build has.
-const KNOWN: [&str; 1] = ["memory:"];
+const KNOWN: [&str; 2] = ["memory:", "cookie:"];
 
 /// Opens the store that the options name.
-pub(crate) fn open(options: &Options, stats: &Arc<Stats>) -> Result<Backend, UnknownStore> {
+pub(crate) fn open(options: &Options, stats: &Arc<Stats>) -> Result<Backend, Box<dyn Error>> {
     let (scheme, rest) = options.store.split_once(':').unwrap_or((&options.store, ""));
-    tracing::debug!(scheme, secrets = options.secret.len(), signed = options.signed, "opening the store");
+    tracing::debug!(scheme, "opening the store");
     let store = match (scheme, rest) {
         ("memory", "") => MemoryStore::new(),
-        _ => return Err(UnknownStore { scheme: scheme.to_owned() }),
+        ("cookie", "") => return Ok(sealed(options)?.into()),
+        // The scheme only, for the rest of a URL may hold a password.
+        _ => {
+            let known = KNOWN.join(", ");
+            return Err(format!("--store {scheme}:… names no store of this build, which knows {known}").into());
+        }
     };
     Ok(Counting { store, stats: Arc::clone(stats) }.into())
 }
 
-/// A URL that names no store of this build. It says the scheme only, for the rest may hold a password.
-#[derive(Debug)]
-pub(crate) struct UnknownStore {
-    scheme: String,
+fn sealed(options: &Options) -> Result<CookieStore, ConfigError> {
+    let secrets = match &options.secret[..] {
+        [] => Secrets::random_for_development(),
+        secrets => Secrets::new(secrets)?,
+    };
+    let store = CookieStore::new(secrets);
+    Ok(if options.signed { store.insecure_readable() } else { store })
 }
-
-impl fmt::Display for UnknownStore {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "--store {}:… names no store of this build, which knows {}", self.scheme, KNOWN.join(", "))
-    }
-}
-
-impl std::error::Error for UnknownStore {}
 
 /// How often each verb was asked of the store since the start.
 #[derive(Debug, Default)]
@@ -77,17 +77,22 @@ struct Counting<S> {
 }
 
 impl<S: SessionStore> SessionStore for Counting<S> {
-    fn load<'a>(&'a self, key: &'a StoreKey, now: Timestamp) -> BoxFuture<'a, Result<Option<Record>>> {
+    fn load<'a>(&'a self, key: &'a StoreKey, now: Timestamp) -> BoxFuture<'a, cloakroom::Result<Option<Record>>> {
         count(&self.stats.load);
         self.store.load(key, now)
     }
 
-    fn try_load(&self, key: &StoreKey, now: Timestamp) -> Option<Result<Option<Record>>> {
+    fn try_load(&self, key: &StoreKey, now: Timestamp) -> Option<cloakroom::Result<Option<Record>>> {
         // A store that cannot answer at once is asked again, by `load`.
         self.store.try_load(key, now).inspect(|_| count(&self.stats.load))
     }
 
-    fn create<'a>(&'a self, key: &'a StoreKey, record: &'a Record, now: Timestamp) -> BoxFuture<'a, Result<Created>> {
+    fn create<'a>(
+        &'a self,
+        key: &'a StoreKey,
+        record: &'a Record,
+        now: Timestamp,
+    ) -> BoxFuture<'a, cloakroom::Result<Created>> {
         count(&self.stats.create);
         self.store.create(key, record, now)
     }
@@ -98,7 +103,7 @@ impl<S: SessionStore> SessionStore for Counting<S> {
         expected: Revision,
         record: &'a Record,
         now: Timestamp,
-    ) -> BoxFuture<'a, Result<Swap>> {
+    ) -> BoxFuture<'a, cloakroom::Result<Swap>> {
         count(&self.stats.swap);
         Box::pin(async move {
             let swapped = self.store.swap(key, expected, record, now).await;
@@ -115,12 +120,12 @@ impl<S: SessionStore> SessionStore for Counting<S> {
         revision: Revision,
         idle_deadline: Timestamp,
         now: Timestamp,
-    ) -> BoxFuture<'a, Result<Touched>> {
+    ) -> BoxFuture<'a, cloakroom::Result<Touched>> {
         count(&self.stats.touch);
         self.store.touch(key, revision, idle_deadline, now)
     }
 
-    fn delete<'a>(&'a self, key: &'a StoreKey, now: Timestamp) -> BoxFuture<'a, Result<Option<Record>>> {
+    fn delete<'a>(&'a self, key: &'a StoreKey, now: Timestamp) -> BoxFuture<'a, cloakroom::Result<Option<Record>>> {
         count(&self.stats.delete);
         self.store.delete(key, now)
     }

@@ -100,7 +100,10 @@ async fn activity_is_noted_when_a_share_of_the_idle_time_has_passed() -> Result 
     let session = visitor.arrive(&site).await?;
     session.get::<u32>("a")?;
     let committed = visitor.leave(&session).await;
-    assert!(committed.edits.set_cookie().is_some_and(|cookie| cookie.contains("Max-Age=72000")), "it lives as long");
+    assert!(
+        committed.edits.set_cookies().next().is_some_and(|cookie| cookie.contains("Max-Age=72000")),
+        "it lives as long"
+    );
     assert_eq!((site.store.calls(Verb::Touch), site.store.calls(Verb::Swap)), (1, 0));
     visitor.number(&site, "a").await?;
     assert_eq!(site.store.calls(Verb::Touch), 1);
@@ -124,7 +127,7 @@ async fn a_lifetime_of_its_own_stays_with_a_session() -> Result {
     let session = visitor.arrive(&site).await?;
     session.set_lifetime(own)?;
     let committed = visitor.leave(&session).await;
-    assert!(committed.edits.set_cookie().is_some_and(|cookie| !cookie.contains("Max-Age")), "behaviour 60");
+    assert!(committed.edits.set_cookies().next().is_some_and(|cookie| !cookie.contains("Max-Age")), "behaviour 60");
     for _ in 0..2 {
         site.clock.advance(HOUR - SECOND);
         visitor.visit(&site, |session| session.update("a", one_more)).await?;
@@ -147,7 +150,7 @@ async fn remembering_raises_the_deadlines_and_keeps_the_cookie() -> Result {
     session.remember(90 * DAY)?;
     assert_eq!(session.lifetime()?.cookie_kind(), CookieKind::Persistent);
     let committed = visitor.leave(&session).await;
-    assert!(committed.edits.set_cookie().is_some_and(|cookie| cookie.contains("Max-Age=7776000")));
+    assert!(committed.edits.set_cookies().next().is_some_and(|cookie| cookie.contains("Max-Age=7776000")));
     site.clock.advance(89 * DAY);
     assert_eq!(visitor.number(&site, "a").await?, Some(1));
     site.clock.advance(DAY);
@@ -168,7 +171,7 @@ async fn what_was_saved_is_not_saved_again() -> Result {
     session.save().await?;
     assert_eq!((site.store.calls(Verb::Create), site.store.total_calls()), (1, 1));
     session.set("b", 2)?;
-    assert!(visitor.leave(&session).await.edits.set_cookie().is_some(), "the ticket of the first save");
+    assert!(visitor.leave(&session).await.edits.set_cookies().next().is_some(), "the ticket of the first save");
     assert_eq!((site.store.calls(Verb::Swap), site.store.total_calls()), (1, 2));
     assert_eq!(visitor.arrive(&site).await?.keys()?, ["a", "b"]);
     Ok(())

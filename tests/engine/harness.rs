@@ -153,7 +153,7 @@ impl Visitor {
     }
 
     pub(crate) fn take(&mut self, committed: &Committed) {
-        let Some(header) = committed.edits.set_cookie() else { return };
+        let Some(header) = committed.edits.set_cookies().next() else { return };
         let pair = header.split(';').next().unwrap_or_default();
         self.cookie = (!header.contains("Max-Age=0;")).then(|| pair.to_owned());
     }
@@ -195,7 +195,7 @@ pub(crate) fn error_of(committed: &Committed) -> Option<ErrorKind> {
 
 /// An answer that changes no cookie and tells of no error.
 pub(crate) fn is_plain(committed: &Committed) -> bool {
-    committed.error.is_none() && committed.edits.set_cookie().is_none()
+    committed.error.is_none() && committed.edits.set_cookies().next().is_none()
 }
 
 /// The response of a request that runs beside the test.
@@ -206,9 +206,28 @@ pub(crate) fn commit(session: &Session) -> JoinHandle<Committed> {
 
 /// Starts the commit of a request and stops it at a call of the store.
 pub(crate) async fn commit_until(session: &Session, stop: &Paused) -> JoinHandle<Committed> {
-    let task = commit(session);
-    stop.reached().await;
-    task
+    let commit = session.commit(200);
+    until(stop, commit).await
+}
+
+/// Starts the load of a request and stops it at a call of the store.
+pub(crate) async fn load_until(session: &Session, stop: &Paused) -> JoinHandle<Result> {
+    let session = session.clone();
+    until(stop, async move { session.load().await }).await
+}
+
+/// Starts a `save` and stops it at a call of the store.
+pub(crate) async fn save_until(session: &Session, stop: &Paused) -> JoinHandle<Result> {
+    let session = session.clone();
+    until(stop, async move { session.save().await }).await
+}
+
+async fn until<T: Send + 'static>(stop: &Paused, work: impl Future<Output = T> + Send + 'static) -> JoinHandle<T> {
+    let mut task = tokio::spawn(work);
+    tokio::select! {
+        () = stop.reached() => task,
+        _ = &mut task => panic!("it was done before it came to where it should stop"),
+    }
 }
 
 /// A place in the middle of a request where a test can stop it.

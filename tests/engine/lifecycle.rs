@@ -39,7 +39,7 @@ async fn the_first_write_begins_it_and_later_requests_go_on_with_it() -> Result 
     session.set("a", 1)?;
     session.set("b", 2)?;
     let handle = session.handle()?;
-    assert!(visitor.leave(&session).await.edits.set_cookie().is_some());
+    assert!(visitor.leave(&session).await.edits.set_cookies().next().is_some());
     assert_eq!((site.store.total_calls(), site.store.calls(Verb::Create)), (1, 1));
     let first = visitor.clone();
 
@@ -144,9 +144,22 @@ async fn destroying_removes_values_record_and_cookie() -> Result {
     session.destroy()?;
     assert_eq!((session.get::<u32>("a")?, session.handle()?), (None, None));
     let committed = visitor.leave(&session).await;
-    assert!(committed.edits.set_cookie().is_some_and(|cookie| cookie.contains("Max-Age=0")));
+    assert!(committed.edits.set_cookies().next().is_some_and(|cookie| cookie.contains("Max-Age=0")));
     assert_eq!((visitor.cookie.as_ref(), site.count().await), (None, 0));
     assert!(!old.is_known(&site).await?);
+    Ok(())
+}
+
+// behaviour 64
+#[tokio::test]
+async fn what_the_visitor_never_had_is_not_taken_away() -> Result {
+    let site = Site::new();
+    let session = Visitor::new().arrive(&site).await?;
+    session.set("a", 1)?;
+    session.save().await?;
+    session.destroy()?;
+    assert!(is_plain(&session.commit(200).await));
+    assert_eq!((site.store.calls(Verb::Create), site.count().await), (1, 0));
     Ok(())
 }
 
@@ -315,7 +328,7 @@ async fn a_ticket_leaves_by_the_channel_that_it_came_in() -> Result {
     let by_header = open(Some(""), None).await?;
     by_header.set("a", 1)?;
     let committed = by_header.commit(200).await;
-    assert!(committed.edits.set_cookie().is_none());
+    assert!(committed.edits.set_cookies().next().is_none());
     assert!(format!("{:?}", committed.edits).contains("Header"));
 
     let cookie = Visitor::with(&site, &[("b", 1)]).await?.cookie;
@@ -323,13 +336,16 @@ async fn a_ticket_leaves_by_the_channel_that_it_came_in() -> Result {
     let as_header = open(Some(text), None).await?;
     assert_eq!(as_header.get::<u32>("b")?, Some(1));
     as_header.renew()?;
-    assert!(as_header.commit(200).await.edits.set_cookie().is_none());
+    assert!(as_header.commit(200).await.edits.set_cookies().next().is_none());
 
     let mut other = Visitor::with(&site, &[("c", 1)]).await?;
     let both = open(Some(FOREIGN), other.cookie.as_ref()).await?;
     assert_eq!(both.get::<u32>("c")?, Some(1), "a bad header counts as none");
     both.renew()?;
-    assert!(other.leave(&both).await.edits.set_cookie().is_some(), "what came by cookie never leaves in a header");
+    assert!(
+        other.leave(&both).await.edits.set_cookies().next().is_some(),
+        "what came by cookie never leaves in a header"
+    );
 
     let ignored = Site::new();
     ignored.sessions.open(Header(Some(text.to_owned()), None)).load().await?;

@@ -52,7 +52,7 @@ fn action() -> impl Strategy<Value = Action> {
     prop_oneof![
         4 => (key.clone(), -3..3_i64).prop_map(|(key, value)| Action::Set(key, value)),
         4 => key.clone().prop_map(Action::Increment),
-        3 => key.clone().prop_map(Action::Get),
+        3 => Just(Action::Read),
         2 => key.clone().prop_map(Action::Remove),
         2 => (key.clone(), key).prop_map(|(from, to)| Action::Move(from, to)),
         1 => Just(Action::Clear),

@@ -15,7 +15,8 @@ pub(crate) const LONGEST_REQUEST: Duration = Duration::from_secs(60);
 /// What a handler does.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Action {
-    Get(&'static str),
+    /// Reads all there is, as every other action does too.
+    Read,
     Set(&'static str, i64),
     Increment(&'static str),
     Remove(&'static str),

@@ -147,7 +147,7 @@ impl World {
         }
         let committed = request.real.commit(200).await;
         assert!(committed.error.is_none(), "{:?}", committed.error);
-        let cookie = committed.edits.set_cookie().map(str::to_owned);
+        let cookie = committed.edits.set_cookies().next().map(str::to_owned);
         let jar = &mut self.visitors[visitor];
         if request.issues {
             let cookie = cookie.expect("a new ticket");
@@ -197,8 +197,7 @@ impl World {
         match session {
             Some(session) if changed || request.renews => {
                 if !same_place {
-                    request.ended = true;
-                    return false;
+                    return request.end();
                 }
                 session.write(&request.changes, now);
                 if request.renews {
@@ -212,8 +211,7 @@ impl World {
                 }
             }
             None if changed || request.renews => {
-                request.ended = true;
-                return false;
+                return request.end();
             }
             None => {}
         }
@@ -236,17 +234,16 @@ impl World {
             assert_eq!(session.set("a", 1).expect_err("too late").kind(), ErrorKind::ReadOnly);
         }
         let committed = session.commit(200).await;
-        assert!(committed.error.is_none() && committed.edits.set_cookie().is_none());
+        assert!(committed.error.is_none() && committed.edits.set_cookies().next().is_none());
     }
 
     pub(crate) async fn revoke(&mut self, user: usize) {
         let now = self.now();
         let ended = self.manager.revoke_user(USERS[user]).await.expect("revokes");
-        let before = self.sessions.len();
         self.sessions.retain(|_, session| session.is_live(now));
         let live = self.sessions.len();
         self.sessions.retain(|_, session| session.content.user != Some(USERS[user]));
-        assert_eq!(ended, live - self.sessions.len(), "of {before}");
+        assert_eq!(ended, live - self.sessions.len());
     }
 
     /// What can be seen from outside of any request.
@@ -276,7 +273,7 @@ impl Request {
         let real = &self.real;
         self.used = true;
         match action {
-            Action::Get(_) | Action::Save => {}
+            Action::Read | Action::Save => {}
             Action::Set(key, value) => {
                 real.set(key, value).expect("sets");
                 self.change(Change::Set(key, value));
@@ -338,6 +335,12 @@ impl Request {
     fn change(&mut self, change: Change) {
         self.view.apply(change);
         self.changes.push(change);
+    }
+
+    /// The session is over: the response says nothing of tickets. Answers that nothing was kept.
+    fn end(&mut self) -> bool {
+        (self.ended, self.issues, self.removes) = (true, false, false);
+        false
     }
 
     /// What a request that ends its session has left.

@@ -74,6 +74,7 @@ fn call(app: Arc<App>, uri: &Uri, body: Result<Bytes, BytesRejection>) -> Result
 fn respond(outcome: Outcome) -> Response<Body> {
     match outcome {
         Ok(Reply::Answer(answer)) | Err(Failure::Answer(answer)) => answer.into_response(),
+        Ok(Reply::Html(html)) => ([(header::CONTENT_TYPE, "text/html; charset=utf-8")], html).into_response(),
         Ok(Reply::Text(text)) => {
             let body = Body::from_stream(text.map(Ok::<_, Infallible>));
             ([(header::CONTENT_TYPE, "text/plain; charset=utf-8")], body).into_response()

@@ -3,6 +3,7 @@
 pub(crate) mod identity;
 pub(crate) mod lifetime;
 pub(crate) mod manager;
+pub(crate) mod pages;
 pub(crate) mod streams;
 pub(crate) mod transient;
 pub(crate) mod values;
@@ -40,6 +41,7 @@ pub(crate) struct Answer {
 /// What a handler answers.
 pub(crate) enum Reply {
     Answer(Answer),
+    Html(String),
     /// Text, sent as it comes.
     Text(Pin<Box<dyn Stream<Item = String> + Send>>),
 }
@@ -115,6 +117,14 @@ impl Answer {
 impl From<cloakroom::Error> for Failure {
     fn from(error: cloakroom::Error) -> Self {
         Self::Session(error)
+    }
+}
+
+impl From<minijinja::Error> for Failure {
+    /// What a template says of the session is the session's error.
+    fn from(error: minijinja::Error) -> Self {
+        let session = std::error::Error::source(&error).and_then(|source| source.downcast_ref::<cloakroom::Error>());
+        Self::Answer(session.map_or_else(|| Answer::error(500, "template"), Answer::of_error))
     }
 }
 

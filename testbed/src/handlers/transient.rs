@@ -3,7 +3,7 @@
 use cloakroom::Session;
 use serde_json::{Value, json};
 
-use super::{Answer, Call, Failure, Outcome, answer, bad_request, value};
+use super::{Answer, Call, Failure, Outcome, answer, bad_request, pages, value};
 
 pub(crate) async fn transient(session: Session, call: Call) -> Outcome {
     let key = call.key()?;
@@ -12,7 +12,7 @@ pub(crate) async fn transient(session: Session, call: Call) -> Outcome {
         "get": session.get::<Value>(&key)?,
         "transient": session.get_transient::<Value>(&key)?,
         "model": lookup(&key)?,
-        "template": null,
+        "template": pages::shown(&key)?,
     }))
 }
 

@@ -70,7 +70,8 @@ pub(crate) fn sleep(ms: u64) {
 pub(crate) fn during<R: Send, T>(slow: impl FnOnce() -> R + Send, meanwhile: impl FnOnce() -> T) -> R {
     thread::scope(|scope| {
         let slow = scope.spawn(slow);
-        sleep(150);
+        // So that the request is under way even on a busy machine.
+        sleep(250);
         drop(meanwhile());
         slow.join().expect("the slow request is answered")
     })

@@ -52,7 +52,7 @@ pub(crate) fn a_slow_write_takes_nothing_back(bed: &Bed) {
     visitor.set("slow", 0);
     visitor.set("old", 1);
     let asked = server.asked(|| {
-        let slow = || visitor.put("/slow-set/slow?ms=400", 1);
+        let slow = || visitor.put("/slow-set/slow?ms=700", 1);
         during(slow, || {
             visitor.set("quick", 1);
             visitor.post("/remove/old").ok();
@@ -69,7 +69,7 @@ pub(crate) fn a_slow_write_takes_nothing_back(bed: &Bed) {
 pub(crate) fn of_one_key_the_later_commit_wins(bed: &Bed) {
     let visitor = bed.visitor();
     visitor.set("k", "old");
-    during(|| visitor.put("/slow-set/k?ms=400", "slow"), || visitor.set("k", "quick")).ok();
+    during(|| visitor.put("/slow-set/k?ms=700", "slow"), || visitor.set("k", "quick")).ok();
     assert_eq!(visitor.value("k"), "slow");
 }
 
@@ -77,7 +77,7 @@ pub(crate) fn a_slow_write_after_a_clear_stays(bed: &Bed) {
     let visitor = bed.visitor();
     visitor.set("a", 1);
     visitor.set("b", 1);
-    during(|| visitor.put("/slow-set/a?ms=400", 2), || visitor.post("/clear").ok()).ok();
+    during(|| visitor.put("/slow-set/a?ms=700", 2), || visitor.post("/clear").ok()).ok();
     assert_eq!(visitor.get("/all").ok().json()["values"], json!({"a": 2}));
 }
 
@@ -85,7 +85,7 @@ pub(crate) fn a_slow_write_after_a_clear_stays(bed: &Bed) {
 pub(crate) fn a_request_sees_one_state(bed: &Bed) {
     let visitor = bed.visitor();
     visitor.set("k", 1);
-    let answer = during(|| visitor.get("/slow-get/k?ms=400"), || visitor.set("k", 2));
+    let answer = during(|| visitor.get("/slow-get/k?ms=700"), || visitor.set("k", 2));
     assert_eq!(answer.ok().no_cookie().json()["value"], 1);
     assert_eq!(visitor.value("k"), 2);
 }

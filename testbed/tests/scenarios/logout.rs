@@ -24,7 +24,7 @@ pub(crate) fn a_write_under_way_does_not_bring_it_back(bed: &Bed) {
     let visitor = server.client();
     visitor.login("ana");
     let (slow, thief) = (visitor.twin(), visitor.twin());
-    let answer = during(|| slow.put("/slow-set/a?ms=500", 1), || visitor.post("/logout").ok());
+    let answer = during(|| slow.put("/slow-set/a?ms=700", 1), || visitor.post("/logout").ok());
     assert_eq!(answer.ok().no_cookie().json(), json!({"ok": true}));
     assert_eq!(thief.get("/all").ok().no_cookie().json()["values"], json!({}));
     assert_eq!(server.client().get("/count").ok().json()["count"], 0);
@@ -37,7 +37,7 @@ pub(crate) fn neither_does_a_read_under_way_with_a_touch_due(bed: &Bed) {
     let visitor = server.client();
     visitor.login("ana");
     let (slow, thief) = (visitor.twin(), visitor.twin());
-    let answer = during(|| slow.get("/slow-get/email?ms=500"), || visitor.post("/logout").ok());
+    let answer = during(|| slow.get("/slow-get/email?ms=700"), || visitor.post("/logout").ok());
     assert_eq!(answer.ok().no_cookie().json()["value"], "ana@example.org");
     assert_eq!(thief.value("email"), Value::Null);
     assert_eq!(server.client().get("/count").ok().json()["count"], 0);

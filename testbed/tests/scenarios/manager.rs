@@ -57,7 +57,7 @@ pub(crate) fn a_session_can_be_ended_by_its_handle(bed: &Bed) {
 pub(crate) fn revocation_ends_requests_under_way(bed: &Bed) {
     let server = bed.alone(&["--idle", "60", "--touch", "0"]);
     let visitor = server.client();
-    let paths = ["/slow-set/a?ms=500", "/slow-get/email?ms=500"];
+    let paths = ["/slow-set/a?ms=700", "/slow-get/email?ms=700"];
     for path in paths {
         let handle = visitor.login("ana");
         let slow = visitor.twin();
@@ -78,7 +78,7 @@ pub(crate) fn all_of_a_user_can_be_ended(bed: &Bed) {
     let other = server.client();
     other.login("bob");
     let slow = clients[0].twin();
-    during(|| slow.put("/slow-set/a?ms=500", 1), || assert_eq!(other.post("/revoke-user/ana").ok().json()["ended"], 3))
+    during(|| slow.put("/slow-set/a?ms=700", 1), || assert_eq!(other.post("/revoke-user/ana").ok().json()["ended"], 3))
         .ok()
         .no_cookie();
     for client in &clients {

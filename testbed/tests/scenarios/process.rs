@@ -18,7 +18,7 @@ pub(crate) fn requests_under_way_are_answered_before_it_ends(bed: &Bed) {
     let visitor = server.client();
     visitor.set("a", 1);
     let answer = during(
-        || visitor.get("/slow-get/a?ms=500"),
+        || visitor.get("/slow-get/a?ms=700"),
         || {
             assert_eq!(server.terminate("-TERM").code(), Some(0));
         },

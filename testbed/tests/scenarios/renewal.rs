@@ -51,7 +51,7 @@ pub(crate) fn a_write_opened_before_a_renewal_is_dropped(bed: &Bed) {
     let visitor = bed.visitor();
     visitor.set("a", 1);
     let slow = visitor.twin();
-    let answer = during(|| slow.put("/slow-set/b?ms=500", 2), || visitor.post("/renew").ok());
+    let answer = during(|| slow.put("/slow-set/b?ms=700", 2), || visitor.post("/renew").ok());
     assert_eq!(answer.ok().no_cookie().json(), json!({"ok": true}));
     assert_eq!(visitor.get("/all").ok().json()["values"], json!({"a": 1}));
     opens_nothing(&slow);
@@ -62,7 +62,7 @@ pub(crate) fn a_write_opened_before_a_login_is_dropped(bed: &Bed) {
     let visitor = bed.visitor();
     visitor.set("a", 1);
     let planted = visitor.twin();
-    let answer = during(|| planted.put("/slow-set/email?ms=500", "eve@example.org"), || visitor.login("ana"));
+    let answer = during(|| planted.put("/slow-set/email?ms=700", "eve@example.org"), || visitor.login("ana"));
     answer.ok().no_cookie();
     assert_eq!(visitor.value("email"), "ana@example.org");
     opens_nothing(&planted);

@@ -57,7 +57,7 @@ pub(crate) fn a_body_does_not_bring_back_what_ended(bed: &Bed) {
     let visitor = bed.visitor();
     visitor.login("ana");
     let (slow, thief) = (visitor.twin(), visitor.twin());
-    during(|| slow.get("/stream/b?ms=500"), || visitor.post("/logout").ok()).ok().no_cookie();
+    during(|| slow.get("/stream/b?ms=700"), || visitor.post("/logout").ok()).ok().no_cookie();
     assert_eq!(thief.value("b"), Value::Null);
     assert_eq!(thief.value("email"), Value::Null);
 }
@@ -66,7 +66,7 @@ pub(crate) fn a_body_does_not_bring_back_what_ended(bed: &Bed) {
 pub(crate) fn a_body_takes_nothing_back(bed: &Bed) {
     let visitor = bed.visitor();
     visitor.set("a", 1);
-    during(|| visitor.get("/stream/b?ms=400"), || visitor.set("a", 2)).ok();
+    during(|| visitor.get("/stream/b?ms=700"), || visitor.set("a", 2)).ok();
     assert_eq!(visitor.value("a"), 2);
     assert_eq!(visitor.value("b"), "streamed");
 }

@@ -1,0 +1,147 @@
+//! Committing to a store: one compare-and-swap, and this request's own changes over the newest record after a conflict.
+
+use super::commit::{Outcome, Work, ended, needs_cookie, taken};
+use super::patience::Retry;
+use super::{Patience, SessionManager};
+use crate::clock::Timestamp;
+use crate::error::{ErrorKind, Result};
+use crate::events;
+use crate::lifetime::CookieKind;
+use crate::record::{Record, RecordKind};
+use crate::session::state::{Held, Renewal, Reply, Ticket};
+use crate::session::{ChangeLog, Draft};
+use crate::store::{Created, Swap, Touched};
+use crate::token::Token;
+
+impl SessionManager {
+    /// Does what there is to do, and answers what the store has then and what the response says about it.
+    pub(super) async fn carry_out(&self, patience: &Patience, work: &mut Work) -> Result<Outcome> {
+        let now = self.now();
+        let mut reply = None;
+        while let Some(Held::Kept(ticket)) = work.ending.last() {
+            self.end(patience, ticket.key, ticket.record.handle, now).await?;
+            events::destroyed(ticket.record.handle);
+            work.ending.pop();
+            reply = Some(Reply::Remove);
+        }
+        let Some(Held::Kept(ticket)) = work.held.clone() else {
+            if !work.begins() {
+                return Ok((None, reply));
+            }
+            if !work.can_issue {
+                return Err(needs_cookie());
+            }
+            let ticket = self.create(patience, work, now).await?;
+            let reply = self.issue(&ticket, &work.draft)?;
+            return Ok((Some(Held::Kept(ticket)), Some(reply)));
+        };
+        let (token, seen, absolute) = (ticket.token.clone(), ticket.record.seen, ticket.record.absolute_deadline);
+        let periodic = work.active && work.can_issue && self.renewal_due(&ticket.record, &work.draft, now)?;
+        let renewal = work.renewal.or(periodic.then_some(Renewal::Periodic));
+        let changed = work.draft.differs_from(&ticket.record);
+        let ticket = if let Some(renewal) = renewal.filter(|_| work.can_issue) {
+            match self.renew(patience, renewal, ticket.clone(), work.draft.clone(), &mut work.log, now).await {
+                // That its time could not be kept is no reason to fail a request that only read.
+                Err(error) if renewal == Renewal::Periodic && !changed && error.kind() != ErrorKind::Ended => {
+                    events::renewal_failed(ticket.record.handle, &error);
+                    ticket
+                }
+                renewed => renewed?,
+            }
+        } else if changed {
+            self.write(patience, ticket, work.draft.clone(), &mut work.log, now).await?
+        } else if work.active && self.touch_due(&ticket.record, &work.draft, now)? {
+            self.touch(patience, ticket, &work.draft, now).await?
+        } else {
+            ticket
+        };
+        // The cookie lives as long as the session does, to the exactness with which activity is noted.
+        let draft = Draft::trusted(&ticket.record, 0);
+        let extended = ticket.record.seen != seen && self.lifetime_of(&draft)?.cookie_kind() == CookieKind::Persistent;
+        let changed = ticket.token != token || ticket.record.absolute_deadline != absolute || extended;
+        if changed && work.can_issue {
+            reply = Some(self.issue(&ticket, &draft)?);
+        }
+        Ok((Some(Held::Kept(ticket)), reply))
+    }
+
+    async fn create(&self, patience: &Patience, work: &mut Work, now: Timestamp) -> Result<Ticket> {
+        self.0.sweeper.start(self);
+        let (token, handle) = Token::with_handle();
+        let ticket = Ticket::new(token, self.first_record(work, handle, now)?);
+        match self.store()?.create(patience, &ticket.key, &ticket.record, now).await? {
+            Created::Created => {
+                events::created(ticket.record.handle);
+                Ok(ticket)
+            }
+            Created::AlreadyExists => Err(taken()),
+        }
+    }
+
+    /// Writes the draft over the record; after a conflict, this request's own changes over the newest one.
+    pub(super) async fn write(
+        &self,
+        patience: &Patience,
+        mut ticket: Ticket,
+        mut draft: Draft,
+        log: &mut ChangeLog,
+        now: Timestamp,
+    ) -> Result<Ticket> {
+        let mut retry = Retry::new();
+        loop {
+            let record = self.next_record(&ticket.record, &draft, now)?;
+            match self.store()?.swap(patience, &ticket.key, ticket.record.revision, &record, now).await? {
+                Swap::Swapped => {
+                    events::saved(record.handle);
+                    return Ok(Ticket { record, ..ticket });
+                }
+                Swap::Gone => return Err(ended()),
+                Swap::Conflict(current) => {
+                    retry.next(patience).await?;
+                    events::conflict(current.handle, retry.attempt);
+                    ticket = self.catch_up(patience, ticket, current, now).await?;
+                    draft = self.redraft(&ticket, log)?;
+                }
+            }
+        }
+    }
+
+    /// The newest record of a session that changed under a request, which may have moved meanwhile.
+    pub(super) async fn catch_up(
+        &self,
+        patience: &Patience,
+        ticket: Ticket,
+        current: Record,
+        now: Timestamp,
+    ) -> Result<Ticket> {
+        let current = Ticket { record: current, ..ticket };
+        match current.record.kind {
+            RecordKind::Live => Ok(current),
+            RecordKind::Moved => self.follow(patience, current, now).await?.ok_or_else(ended),
+            RecordKind::Pending => Err(ended()),
+        }
+    }
+
+    /// This request's changes, made again on a newer record.
+    pub(super) fn redraft(&self, ticket: &Ticket, log: &ChangeLog) -> Result<Draft> {
+        let mut draft = Draft::of(&ticket.record, self.settings().record_limit)?;
+        log.apply(&mut draft)?;
+        Ok(draft)
+    }
+
+    /// Notes the activity; that it could not be noted is no reason to fail a request.
+    async fn touch(&self, patience: &Patience, mut ticket: Ticket, draft: &Draft, now: Timestamp) -> Result<Ticket> {
+        let deadline = self.lifetime_of(draft)?.idle_deadline(now);
+        match self.store()?.touch(patience, &ticket.key, ticket.record.revision, deadline, now).await {
+            Ok(Touched::Touched) => ticket.record.touch(deadline, now),
+            Ok(Touched::Stale | Touched::Gone) => {}
+            Err(error) => events::touch_failed(ticket.record.handle, &error),
+        }
+        Ok(ticket)
+    }
+
+    /// The reply that gives the visitor this ticket.
+    pub(super) fn issue(&self, ticket: &Ticket, draft: &Draft) -> Result<Reply> {
+        Ok(Reply::Issue { token: ticket.token.clone(), max_age: self.max_age(&ticket.record, draft)? })
+    }
+}

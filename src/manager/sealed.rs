@@ -1,0 +1,81 @@
+//! Sessions in sealed cookies: opened without asking anybody, committed by sealing them again.
+
+use super::SessionManager;
+use super::commit::{Outcome, Work, needs_cookie};
+use crate::error::Result;
+use crate::events;
+use crate::record::{Handle, Record, RecordKind};
+use crate::sealed::Sealer;
+use crate::session::state::{Held, Open, Reply};
+use crate::session::{Draft, Session};
+
+impl SessionManager {
+    /// Opens the session that a request brought; an empty one where it brought none that the seal holds for.
+    pub(super) fn unseal(&self, sealer: &Sealer, session: &Session, open: &mut Open) {
+        let (unsealed, sent) = match sealer.open(session.head()) {
+            Ok(found) => found,
+            Err(error) => return events::unreadable(&error),
+        };
+        open.cookie_sent = sent;
+        let Some(unsealed) = unsealed else {
+            return if sent {
+                events::forged()
+            };
+        };
+        let record = unsealed.record;
+        if record.kind != RecordKind::Live || record.is_expired(self.now()) {
+            return events::expired();
+        }
+        match Draft::of(&record, self.settings().record_limit) {
+            Ok(draft) => {
+                events::loaded(record.handle);
+                open.reseal = unsealed.by_older_secret;
+                open.handle = Some(record.handle);
+                open.draft = draft;
+                open.held = Some(Held::Sealed(record));
+            }
+            Err(error) => events::unreadable(&error),
+        }
+    }
+
+    /// Seals what the request made of its session, and takes away what it ended.
+    pub(super) fn carry_out_sealed(&self, sealer: &Sealer, session: &Session, work: &mut Work) -> Result<Outcome> {
+        let now = self.now();
+        let mut reply = None;
+        if !work.ending.is_empty() {
+            if !work.can_issue {
+                return Err(needs_cookie());
+            }
+            work.ending.drain(..).for_each(|held| events::destroyed(held.record().handle));
+            reply = Some(Reply::Cookies(sealer.remove(&self.settings().cookie, session.head())));
+        }
+        let record = match &work.held {
+            None if !work.begins() => return Ok((None, reply)),
+            None => self.first_record(work, Handle::random(), now)?,
+            Some(held) => {
+                let base = held.record();
+                let changed = work.draft.differs_from(base) || work.renewal.is_some();
+                let due = work.active && work.can_issue && (work.reseal || self.touch_due(base, &work.draft, now)?);
+                if !changed && !due {
+                    return Ok((work.held.clone(), reply));
+                }
+                self.next_record(base, &work.draft, now)?
+            }
+        };
+        if !work.can_issue {
+            return Err(needs_cookie());
+        }
+        let reply = self.seal(sealer, session, &record, &work.draft)?;
+        match (&work.held, work.renewal) {
+            (None, _) => events::created(record.handle),
+            (Some(_), Some(_)) => events::renewed(record.handle, "asked for"),
+            (Some(_), None) => events::saved(record.handle),
+        }
+        Ok((Some(Held::Sealed(record)), Some(reply)))
+    }
+
+    fn seal(&self, sealer: &Sealer, session: &Session, record: &Record, draft: &Draft) -> Result<Reply> {
+        let max_age = self.max_age(record, draft)?;
+        Ok(Reply::Cookies(sealer.seal(record, max_age, &self.settings().cookie, session.head())?))
+    }
+}

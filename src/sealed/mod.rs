@@ -1,0 +1,79 @@
+//! Sessions without a store: the record travels in the cookie, under a seal that only the server can make.
+
+mod cookies;
+mod seal;
+mod secrets;
+
+use std::fmt;
+
+pub(crate) use cookies::Sealer;
+pub use secrets::Secrets;
+
+/// Keeps each session in its visitor's cookie, encrypted and authenticated: no server state at all.
+///
+/// It costs no store, and has its price. What a cookie cannot promise:
+///
+/// - **Ending is up to the browser.** A logout removes the cookie; somebody who copied it before can use the copy until
+///   its deadline. Keep lifetimes short, or use a store.
+/// - **The last writer wins.** Of two requests at the same time the later answer replaces the earlier one's changes.
+///   `update` and `transaction` are not run again, because there is nothing to compare with.
+/// - **Sessions cannot be listed or revoked**, since the server does not have them.
+/// - **Size.** Four cookies of 4,096 bytes hold some 11,000 bytes after compression; more is
+///   [`TooLarge`](crate::ErrorKind::TooLarge), and the session stays as it was. Proxies often allow fewer: nginx takes
+///   8 KiB of headers in all by default.
+/// - **After the response head nothing can be changed**: every change needs a cookie.
+///
+/// ```
+/// use cloakroom::{CookieStore, Secrets, SessionManager};
+///
+/// let secrets = Secrets::new(["an example of a secret of 32 bytes or more"])?;
+/// let sessions = SessionManager::new(CookieStore::new(secrets));
+/// # Ok::<(), cloakroom::ConfigError>(())
+/// ```
+#[derive(Clone)]
+pub struct CookieStore {
+    secrets: Secrets,
+    form: Form,
+}
+
+/// How a record is sealed. The number is the first byte of the seal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Form {
+    /// XChaCha20-Poly1305: its nonces are long enough to be drawn at random for as long as a key is used.
+    Encrypted = 1,
+    /// HMAC-SHA-256 over readable bytes.
+    Signed = 2,
+}
+
+impl CookieStore {
+    /// Encrypted and authenticated cookies: the visitor cannot read them, nor change a bit.
+    ///
+    /// ```
+    /// # use cloakroom::{CookieStore, Secrets};
+    /// let store = CookieStore::new(Secrets::new(["an example of a secret of 32 bytes or more"])?);
+    /// # Ok::<(), cloakroom::ConfigError>(())
+    /// ```
+    pub fn new(secrets: Secrets) -> Self {
+        Self { secrets, form: Form::Encrypted }
+    }
+
+    /// Signs only: the visitor, and whoever reads the traffic, can read every value, and change none.
+    ///
+    /// ```
+    /// # use cloakroom::{CookieStore, Secrets};
+    /// let secrets = Secrets::new(["an example of a secret of 32 bytes or more"])?;
+    /// let store = CookieStore::new(secrets).insecure_readable();
+    /// # Ok::<(), cloakroom::ConfigError>(())
+    /// ```
+    #[must_use]
+    pub fn insecure_readable(mut self) -> Self {
+        self.form = Form::Signed;
+        self
+    }
+}
+
+impl fmt::Debug for CookieStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CookieStore").field("form", &self.form).field("secrets", &self.secrets).finish()
+    }
+}
