@@ -14,18 +14,19 @@ mod words;
 use axum::Router;
 use axum::middleware::from_fn;
 use axum::routing::{get, post};
-use cloakroom::{ConfigError, MemoryStore, SessionManager};
+use cloakroom::{ConfigError, SessionManager};
 
 use controllers::{api, guestbook, session, shop};
 use views::Views;
 
-/// Where sessions live: the only place of this application that knows.
+/// Where sessions live: as the environment says, and in memory where it says nothing. No other place of this application
+/// knows.
 ///
 /// # Errors
 ///
 /// A configuration that could not work.
-pub fn sessions() -> Result<SessionManager, ConfigError> {
-    SessionManager::builder(MemoryStore::new()).build()
+pub async fn sessions() -> Result<SessionManager, ConfigError> {
+    SessionManager::from_env().await
 }
 
 /// The application.

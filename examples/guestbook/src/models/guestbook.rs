@@ -9,8 +9,8 @@ use crate::words;
 
 const ENTRIES: Key<Vec<Entry>> = Key::new("entries");
 
-/// The newest of them are kept.
-const MOST_ENTRIES: usize = 20;
+/// The newest of them are kept: few enough for a session that is all in its cookie.
+const MOST_ENTRIES: usize = 10;
 pub(crate) const LONGEST_ENTRY: usize = 280;
 
 /// A line as the session keeps it.
