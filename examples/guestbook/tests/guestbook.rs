@@ -3,6 +3,7 @@
 use axum::Router;
 use axum::body::Body;
 use axum::http::{Request, Response, StatusCode, header};
+use cloakroom::testing::{FaultStore, Verb};
 use cloakroom::{MemoryStore, SessionManager};
 use http_body_util::BodyExt;
 use tower::ServiceExt;
@@ -186,4 +187,22 @@ async fn a_form_of_another_site_is_refused() {
     request.headers_mut().insert("sec-fetch-site", "cross-site".parse().expect("a header"));
     assert_eq!(browser.send(request).await.status(), StatusCode::FORBIDDEN);
     assert_eq!((browser.cookie, sessions.count().await.expect("counts")), (None, 0));
+}
+
+#[tokio::test]
+async fn a_store_that_is_away_is_told_and_signs_nobody_out() {
+    let store = FaultStore::new(MemoryStore::new());
+    let mut browser = Browser::new(&SessionManager::new(store.clone()));
+    browser.posted("/sign-in", "name=Ana").await;
+    store.on(Verb::Load).fail_before();
+    let response = browser.send(get("/")).await;
+    assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
+    let page = text(response).await;
+    assert!(page.contains("<h1>Service Unavailable</h1>") && page.contains("Back to the guestbook"), "{page}");
+    assert!(browser.page("/").await.contains("Good to see you, Ana."));
+
+    store.on(Verb::Swap).always().fail_before();
+    let response = browser.post("/", "text=milk").await;
+    assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
+    assert!(text(response).await.contains("<h1>Service Unavailable</h1>"), "what was not kept is not said to be");
 }

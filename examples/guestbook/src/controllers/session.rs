@@ -53,10 +53,10 @@ pub(crate) struct Renew {
 }
 
 /// What an application does when the rights of a visitor change. Here, a button shows it: the ticket in the cookie is
-/// another one, and nothing else is.
+/// another one, the old one opens nothing, and the session is the same.
 pub(crate) async fn renew(session: Session, Form(form): Form<Renew>) -> Result<Redirect> {
     session.renew()?;
-    session.flash("info", "You have a new ticket. The old one opens nothing any more.")?;
+    session.flash("info", "You have a new ticket.")?;
     // Back to a page of ours, never to an address that a form was made to send.
     let back = if form.from == "/shop" { "/shop" } else { "/" };
     Ok(Redirect::to(back))

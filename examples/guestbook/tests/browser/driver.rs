@@ -25,9 +25,9 @@ where
     let aborted = task.abort_handle();
     let outcome = tokio::time::timeout(longest, task).await;
     aborted.abort();
-    let closed = client.close().await;
+    let closed = tokio::time::timeout(Duration::from_secs(10), client.close()).await;
     match outcome {
-        Ok(Ok(())) => closed.expect("the browser can be closed"),
+        Ok(Ok(())) => closed.expect("the browser closes in time").expect("the browser can be closed"),
         Ok(Err(failed)) => std::panic::resume_unwind(failed.into_panic()),
         Err(_) => panic!("the browser took longer than {longest:?}"),
     }

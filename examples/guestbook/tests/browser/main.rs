@@ -87,7 +87,6 @@ async fn fills_one_cart_from_two_tabs(browser: &mut Browser, second: &str) {
 
 /// Readable, on a phone, in the dark, and for those who do not see it.
 async fn looks_good(browser: &Browser) {
-    browser.goto("/").await;
     for (name, path) in [("guestbook", "/"), ("shop", "/shop")] {
         browser.goto(path).await;
         for look in [Look::LIGHT, Look::DARK, Look::PHONE] {
