@@ -301,7 +301,7 @@ impl SessionManagerBuilder {
                     "is for tickets, and a `CookieStore` has none: it keeps whole sessions; use a store, or cookies alone",
                 ));
             }
-            Kind::Sealed(store) => Keeper::Sealed(Sealer::new(store, &cookie, self.record_limit)),
+            Kind::Sealed(store) => Keeper::Sealed(Box::new(Sealer::new(store, &cookie, self.record_limit))),
         };
         Ok(SessionManager(Arc::new(Engine {
             keeper,
