@@ -4,38 +4,46 @@ use super::SessionManager;
 use super::commit::{Outcome, Work, needs_cookie};
 use crate::error::Result;
 use crate::events;
-use crate::record::{Handle, Record, RecordKind};
-use crate::sealed::Sealer;
+use crate::record::{Handle, Record};
+use crate::sealed::{Found, Sealer, Unsealed};
 use crate::session::state::{Held, Open, Reply};
 use crate::session::{Draft, Session};
 
 impl SessionManager {
     /// Opens the session that a request brought; an empty one where it brought none that the seal holds for.
     pub(super) fn unseal(&self, sealer: &Sealer, session: &Session, open: &mut Open) {
-        let (unsealed, sent) = match sealer.open(session.head()) {
-            Ok(found) => found,
-            Err(error) => return events::unreadable(&error),
-        };
-        open.cookie_sent = sent;
-        let Some(unsealed) = unsealed else {
-            return if sent {
-                events::forged()
+        let now = self.now();
+        let found = sealer.open(session.head(), |unsealed| {
+            let Unsealed { record, by_older_secret } = match unsealed {
+                Ok(unsealed) => unsealed,
+                Err(error) => {
+                    events::unreadable(&error);
+                    return false;
+                }
             };
-        };
-        let record = unsealed.record;
-        if record.kind != RecordKind::Live || record.is_expired(self.now()) {
-            return events::expired();
-        }
-        match Draft::of(&record, self.settings().record_limit) {
-            Ok(draft) => {
-                events::loaded(record.handle);
-                open.reseal = unsealed.by_older_secret;
-                open.handle = Some(record.handle);
-                open.draft = draft;
-                open.held = Some(Held::Sealed(record));
+            if !record.is_live(now) {
+                events::expired();
+                return false;
             }
-            Err(error) => events::unreadable(&error),
+            match Draft::of(&record, self.settings().record_limit) {
+                Ok(draft) => {
+                    events::loaded(record.handle);
+                    open.reseal = by_older_secret;
+                    open.handle = Some(record.handle);
+                    open.draft = draft;
+                    open.held = Some(Held::Sealed(record));
+                    true
+                }
+                Err(error) => {
+                    events::unreadable(&error);
+                    false
+                }
+            }
+        });
+        if found == Found::Forged {
+            events::forged();
         }
+        open.cookie_sent = found != Found::Nothing;
     }
 
     /// Seals what the request made of its session, and takes away what it ended.

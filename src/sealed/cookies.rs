@@ -15,7 +15,7 @@ use crate::token::random;
 /// How many cookies one session takes at most.
 const MOST_COOKIES: usize = 4;
 
-/// How many cookies of one name are opened.
+/// How many cookies of one name are tried.
 const MOST_CANDIDATES: usize = 4;
 
 /// The longest `Set-Cookie` header that every browser takes (RFC 6265bis, section 5.7: name and value; some count the
@@ -41,6 +41,15 @@ pub(crate) struct Sealer {
 pub(crate) struct Unsealed {
     pub(crate) record: Record,
     pub(crate) by_older_secret: bool,
+}
+
+/// What a request brought under the name of the cookie.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Found {
+    Nothing,
+    /// Nothing that is whole, and sealed by us.
+    Forged,
+    Sealed,
 }
 
 struct Part {
@@ -115,19 +124,23 @@ impl Sealer {
             .into_iter()
     }
 
-    /// The record that a request brought; the second answer is whether it brought a cookie of the name at all.
-    pub(crate) fn open(&self, head: &dyn RequestHead) -> Result<(Option<Unsealed>, bool)> {
+    /// Shows the records that a request brought, in the order of its cookies, until one is taken.
+    pub(crate) fn open(&self, head: &dyn RequestHead, mut take: impl FnMut(Result<Unsealed>) -> bool) -> Found {
         let mut sent = false;
         let firsts = self.parts(head, 0, &mut sent);
+        let mut found = if sent { Found::Forged } else { Found::Nothing };
         for first in firsts {
             if first.index == 0
                 && let Some((body, newest)) = self.assemble(head, first)
             {
-                let record = Record::decode(decompress(body, self.record_limit + 2048)?)?;
-                return Ok((Some(Unsealed { record, by_older_secret: !newest }), true));
+                found = Found::Sealed;
+                let record = decompress(body, self.record_limit + 2048).and_then(|bytes| Record::decode(bytes));
+                if take(record.map(|record| Unsealed { record, by_older_secret: !newest })) {
+                    break;
+                }
             }
         }
-        Ok((None, sent))
+        found
     }
 
     fn assemble(&self, head: &dyn RequestHead, first: Part) -> Option<(Vec<u8>, bool)> {
@@ -149,11 +162,13 @@ impl Sealer {
         head.cookie_headers(&mut |header| {
             for text in candidates(header, name) {
                 *sent = true;
-                tried += 1;
-                if tried > MOST_CANDIDATES || text.len() > LONGEST_COOKIE {
+                if tried == MOST_CANDIDATES || text.len() > LONGEST_COOKIE {
                     continue;
                 }
-                let Some((payload, newest)) = self.store.form.open(&self.store.secrets, name, text) else { continue };
+                // What does not even look like ours costs no cryptography, and takes no other cookie's turn.
+                let Some(seal) = self.store.form.read(&self.store.secrets, text) else { continue };
+                tried += 1;
+                let Some((payload, newest)) = seal.open(&self.store.secrets, name) else { continue };
                 if let Some((&[a, b, c, d, e, f, g, h, index, count], bytes)) = payload.split_first_chunk::<HEAD>() {
                     parts.push(Part { id: [a, b, c, d, e, f, g, h], index, count, bytes: bytes.to_vec(), newest });
                 }
@@ -234,6 +249,17 @@ mod tests {
         pairs.collect::<Vec<_>>().join("; ")
     }
 
+    /// The record that these cookies open.
+    fn opened(sealer: &Sealer, set: &[String]) -> Option<Result<Record, ErrorKind>> {
+        let mut opened = None;
+        let found = sealer.open(&sent(set), |unsealed| {
+            opened = Some(unsealed.map(|unsealed| unsealed.record).map_err(|error| error.kind()));
+            true
+        });
+        assert_eq!(found, if opened.is_some() { Found::Sealed } else { Found::Forged });
+        opened
+    }
+
     const AGE: Option<Duration> = Some(Duration::from_secs(34_560_000));
 
     #[test]
@@ -246,9 +272,7 @@ mod tests {
                 Ok(set) => {
                     assert!(set.iter().all(|set| set.len() <= 4096), "{:?}", set.iter().map(String::len));
                     counts.push(set.len());
-                    let (unsealed, was_sent) = sealer.open(&sent(&set)).expect("opens");
-                    assert_eq!(unsealed.map(|unsealed| unsealed.record), Some(record));
-                    assert!(was_sent);
+                    assert_eq!(opened(&sealer, &set), Some(Ok(record)));
                 }
                 Err(error) => {
                     assert_eq!(error.kind(), ErrorKind::TooLarge);
@@ -266,9 +290,9 @@ mod tests {
         record.data = Data::from(vec![7; 200_000]);
         let set = sealer.seal(&record, AGE, &cookie, &()).expect("fits");
         assert_eq!(set.len(), 1);
-        assert_eq!(sealer.open(&sent(&set)).expect("opens").0.map(|unsealed| unsealed.record), Some(record));
+        assert_eq!(opened(&sealer, &set), Some(Ok(record)));
         let small = Sealer { record_limit: 1024, ..sealer };
-        assert_eq!(small.open(&sent(&set)).map(drop).expect_err("a bomb").kind(), ErrorKind::Decode);
+        assert_eq!(opened(&small, &set), Some(Err(ErrorKind::Decode)), "a bomb");
     }
 
     #[test]
@@ -277,14 +301,31 @@ mod tests {
         let (a, b) = (record(5_000), record(5_000));
         let seal = |record| sealer.seal(record, AGE, &cookie, &()).expect("fits");
         let (a, b) = (seal(&a), seal(&b));
-        let opens = |set: &[String]| sealer.open(&sent(set)).expect("reads").0.is_some();
+        let opens = |set: &[String]| opened(&sealer, set).is_some();
         assert!(opens(&a) && opens(&b));
         assert!(!opens(&[a[0].clone(), b[1].clone()]), "one of each");
-        assert!(!opens(&a[..1]) && !opens(&a[1..]), "one of two");
+        assert!(!opens(&a[..1]), "the first of two");
+        assert_eq!(sealer.open(&sent(&a[1..]), |_| true), Found::Nothing, "the second of two");
         let swapped = [a[0].replacen("sid=", "sid-1=", 1), a[1].replacen("sid-1=", "sid=", 1)];
         assert!(!opens(&swapped), "the other way round");
         // Both answers' cookies at once, as after a change of the path: the first that is whole wins.
         assert!(opens(&[b[0].clone(), a[0].clone(), a[1].clone()]));
+    }
+
+    // behaviour 71
+    #[test]
+    fn of_several_cookies_the_one_that_is_taken_wins() {
+        let (sealer, cookie) = sealer();
+        let (a, b) = (record(10), record(20));
+        let seal = |record| sealer.seal(record, AGE, &cookie, &()).expect("fits").remove(0);
+        let junk = || "__Host-sid=junk; ".repeat(9);
+        let sent = junk() + &sent(&[seal(&a), seal(&b)]) + "; " + &junk();
+        let mut shown = Vec::new();
+        let found = sealer.open(&sent, |unsealed| {
+            shown.push(unsealed.map(|unsealed| unsealed.record).ok());
+            shown.len() == 2
+        });
+        assert_eq!((found, shown), (Found::Sealed, vec![Some(a), Some(b)]));
     }
 
     #[test]

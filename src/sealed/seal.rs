@@ -60,19 +60,33 @@ impl Form {
         URL_SAFE_NO_PAD.encode(bytes)
     }
 
+    /// Reads what looks like a value that one of these secrets sealed, which costs no cryptography; everything else is
+    /// nothing.
+    pub(super) fn read(self, secrets: &Secrets, text: &[u8]) -> Option<Sealed> {
+        let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
+        let (&[form, a, b, c, d], _) = bytes.split_first_chunk::<HEAD>()?;
+        let id = [a, b, c, d];
+        let known = form == self as u8 && secrets.named(id).next().is_some();
+        known.then_some(Sealed { form: self, id, bytes })
+    }
+}
+
+/// What looks like a sealed value, and may be anything.
+pub(super) struct Sealed {
+    form: Form,
+    id: [u8; 4],
+    bytes: Vec<u8>,
+}
+
+impl Sealed {
     /// Opens a sealed value: its payload, and whether the key that seals now has sealed it. Everything else, from whoever
     /// it comes, is nothing.
     // behaviours 110, 111, 112 and 119
-    pub(super) fn open(self, secrets: &Secrets, cookie: &str, text: &[u8]) -> Option<(Vec<u8>, bool)> {
-        let mut bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
-        let (&[form, a, b, c, d], _) = bytes.split_first_chunk::<HEAD>()?;
-        if form != self as u8 {
-            return None;
-        }
-        for (keys, newest) in secrets.named([a, b, c, d]) {
-            let payload = match self {
-                Self::Encrypted => decrypt(keys, cookie, &mut bytes),
-                Self::Signed => verify(keys, cookie, &bytes),
+    pub(super) fn open(mut self, secrets: &Secrets, cookie: &str) -> Option<(Vec<u8>, bool)> {
+        for (keys, newest) in secrets.named(self.id) {
+            let payload = match self.form {
+                Form::Encrypted => decrypt(keys, cookie, &mut self.bytes),
+                Form::Signed => verify(keys, cookie, &self.bytes),
             };
             if let Some(payload) = payload {
                 return Some((payload, newest));
@@ -125,6 +139,12 @@ mod tests {
 
     fn sealed(form: Form, secrets: &Secrets, payload: &[u8]) -> String {
         form.seal(secrets.first().expect("one"), "__Host-sid", payload)
+    }
+
+    impl Form {
+        fn open(self, secrets: &Secrets, cookie: &str, text: &[u8]) -> Option<(Vec<u8>, bool)> {
+            self.read(secrets, text)?.open(secrets, cookie)
+        }
     }
 
     const FORMS: [Form; 2] = [Form::Encrypted, Form::Signed];
