@@ -1,7 +1,7 @@
 //! Sessions in sealed cookies: opened without asking anybody, committed by sealing them again.
 
 use super::SessionManager;
-use super::commit::{Outcome, Work, needs_cookie};
+use super::commit::{Outcome, Work, ended, needs_cookie};
 use crate::error::Result;
 use crate::events;
 use crate::record::{Handle, Record};
@@ -64,7 +64,11 @@ impl SessionManager {
                 let base = held.record();
                 let changed = work.draft.differs_from(base) || work.renewal.is_some();
                 let due = work.active && work.can_issue && (work.reseal || self.touch_due(base, &work.draft, now)?);
-                if !changed && !due {
+                if changed && base.is_expired(now) {
+                    return Err(ended());
+                }
+                // A session that expired meanwhile is not brought back by a read.
+                if !changed && (!due || base.is_expired(now)) {
                     return Ok((work.held.clone(), reply));
                 }
                 self.next_record(base, &work.draft, now)?
