@@ -48,17 +48,22 @@ impl SessionManager {
 
     /// Seals what the request made of its session, and takes away what it ended.
     pub(super) fn carry_out_sealed(&self, sealer: &Sealer, session: &Session, work: &mut Work) -> Result<Outcome> {
-        let now = self.now();
-        let mut reply = None;
-        if !work.ending.is_empty() {
-            if !work.can_issue {
-                return Err(needs_cookie());
-            }
-            work.ending.drain(..).for_each(|held| events::destroyed(held.record().handle));
-            reply = Some(Reply::Cookies(sealer.remove(&self.settings().cookie, session.head())));
+        if !work.ending.is_empty() && !work.can_issue {
+            return Err(needs_cookie());
         }
+        let (held, mut reply) = self.seal_anew(sealer, session, work)?;
+        // Only what the visitor can be told has happened: the same answer takes the old cookies away.
+        for ended in work.ending.drain(..) {
+            events::destroyed(ended.record().handle);
+            reply.get_or_insert_with(|| Reply::Cookies(sealer.remove(&self.settings().cookie, session.head())));
+        }
+        Ok((held, reply))
+    }
+
+    fn seal_anew(&self, sealer: &Sealer, session: &Session, work: &Work) -> Result<Outcome> {
+        let now = self.now();
         let record = match &work.held {
-            None if !work.begins() => return Ok((None, reply)),
+            None if !work.begins() => return Ok((None, None)),
             None => self.first_record(work, Handle::random(), now)?,
             Some(held) => {
                 let base = held.record();
@@ -69,7 +74,7 @@ impl SessionManager {
                 }
                 // A session that expired meanwhile is not brought back by a read.
                 if !changed && (!due || base.is_expired(now)) {
-                    return Ok((work.held.clone(), reply));
+                    return Ok((work.held.clone(), None));
                 }
                 self.next_record(base, &work.draft, now)?
             }

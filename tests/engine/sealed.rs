@@ -136,3 +136,36 @@ async fn a_change_that_outlives_its_session_is_dropped() -> Result {
     assert!(is_plain(&visitor.leave(&session).await));
     Ok(())
 }
+
+#[tokio::test]
+async fn an_end_that_could_not_be_told_is_told_later() -> Result {
+    let site = Site::new();
+    let mut visitor = Visitor::with(&site, 1).await?;
+    let session = visitor.arrive(&site).await?;
+    session.destroy()?;
+    session.set("b", noise(20_000))?;
+    assert_eq!(kind(session.save().await), Some(ErrorKind::TooLarge));
+    session.remove("b")?;
+    assert_eq!(error_of(&visitor.leave(&session).await), None);
+    assert_eq!(visitor, Visitor::default());
+    Ok(())
+}
+
+/// The answer says that nothing was kept, so the session has not ended either.
+#[tokio::test]
+async fn an_end_with_what_is_too_large_ends_nothing() -> Result {
+    let site = Site::new();
+    let mut visitor = Visitor::with(&site, 1).await?;
+    visitor.visit(&site, |session| session.login("ana")).await?;
+    let before = visitor.clone();
+    for end in [(|session: &Session| session.destroy()) as fn(&Session) -> Result, |session| session.login("bob")] {
+        let session = visitor.arrive(&site).await?;
+        end(&session)?;
+        session.set("b", noise(20_000))?;
+        let committed = visitor.leave(&session).await;
+        assert_eq!((error_of(&committed), committed.edits.set_cookies().count()), (Some(ErrorKind::TooLarge), 0));
+        assert_eq!((session.get::<u32>("a")?, session.user()?.as_deref()), (Some(1), Some("ana")));
+        assert_eq!(visitor, before);
+    }
+    Ok(())
+}
