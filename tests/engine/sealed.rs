@@ -169,3 +169,41 @@ async fn an_end_with_what_is_too_large_ends_nothing() -> Result {
     }
     Ok(())
 }
+
+// behaviour 80
+#[tokio::test]
+async fn after_the_head_nothing_can_be_changed() -> Result {
+    let site = Site::new();
+    let mut visitor = Visitor::with(&site, 1).await?;
+    let session = visitor.arrive(&site).await?;
+    visitor.leave(&session).await;
+    for refused in [
+        session.set("a", 2),
+        session.remove("a").map(drop),
+        session.clear(),
+        session.update("a", one_more).map(drop),
+        session.update_now("a", one_more).await.map(drop),
+        session.transaction(|view| view.set("a", 2)),
+        session.flash("info", "saved"),
+        session.login("ana"),
+        session.renew(),
+        session.remember(DAY),
+        session.destroy(),
+    ] {
+        assert_eq!(kind(refused), Some(ErrorKind::NeedsCookie));
+    }
+    session.set_transient("b", 2)?;
+    assert_eq!((session.get::<u32>("a")?, session.get::<u32>("b")?), (Some(1), Some(2)));
+    session.save().await?;
+    assert_eq!(visitor.value(&site).await?, Some(1));
+    // What is not there needs no cookie to be removed, nor what is as it was to be renewed.
+    let empty = Visitor::default().arrive(&site).await?;
+    assert!(is_plain(&empty.commit(200).await));
+    assert!(!empty.remove("a")?);
+    empty.clear()?;
+    empty.renew()?;
+    empty.destroy()?;
+    empty.save().await?;
+    assert_eq!(kind(empty.set("a", 1)), Some(ErrorKind::NeedsCookie));
+    Ok(())
+}
