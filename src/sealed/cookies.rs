@@ -134,7 +134,7 @@ impl Sealer {
                 && let Some((body, newest)) = self.assemble(head, first)
             {
                 found = Found::Sealed;
-                let record = decompress(body, self.record_limit + 2048).and_then(|bytes| Record::decode(bytes));
+                let record = decompress(body, self.record_limit + 2048).and_then(Record::decode);
                 if take(record.map(|record| Unsealed { record, by_older_secret: !newest })) {
                     break;
                 }
