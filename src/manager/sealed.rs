@@ -76,7 +76,11 @@ impl SessionManager {
                 if !changed && (!due || base.is_expired(now)) {
                     return Ok((work.held.clone(), None));
                 }
-                self.next_record(base, &work.draft, now)?
+                let record = self.next_record(base, &work.draft, now)?;
+                if !changed {
+                    return Ok(self.note(sealer, session, work, record));
+                }
+                record
             }
         };
         if !work.can_issue {
@@ -89,6 +93,17 @@ impl SessionManager {
             (Some(_), None) => events::saved(record.handle),
         }
         Ok((Some(Held::Sealed(record)), Some(reply)))
+    }
+
+    /// Notes the activity; that it could not be noted is no reason to fail a request.
+    fn note(&self, sealer: &Sealer, session: &Session, work: &Work, record: Record) -> Outcome {
+        match self.seal(sealer, session, &record, &work.draft) {
+            Ok(reply) => (Some(Held::Sealed(record)), Some(reply)),
+            Err(error) => {
+                events::touch_failed(record.handle, &error);
+                (work.held.clone(), None)
+            }
+        }
     }
 
     fn seal(&self, sealer: &Sealer, session: &Session, record: &Record, draft: &Draft) -> Result<Reply> {
