@@ -76,9 +76,12 @@ impl SessionManager {
                 if !changed && (!due || base.is_expired(now)) {
                     return Ok((work.held.clone(), None));
                 }
-                let record = self.next_record(base, &work.draft, now)?;
+                let mut record = self.next_record(base, &work.draft, now)?;
                 if !changed {
                     return Ok(self.note(sealer, session, work, record));
+                }
+                if work.renewal.is_some() {
+                    record.seen = now;
                 }
                 record
             }

@@ -510,3 +510,33 @@ async fn what_needs_a_store_says_so() -> Result {
     }
     Ok(())
 }
+
+/// The cookie of a save goes out even if what came after it is dropped: it is the end of the session before.
+#[tokio::test]
+async fn an_end_that_was_saved_is_told_whatever_becomes_of_the_next_session() -> Result {
+    let site = Site::with(|builder| builder.lifetime(Lifetime::default().idle(HOUR)));
+    let mut visitor = Visitor::with(&site, 1).await?;
+    visitor.visit(&site, |session| session.remember(DAY)).await?;
+    let session = visitor.arrive(&site).await?;
+    session.destroy()?;
+    session.set("b", 1)?;
+    session.save().await?;
+    session.set("b", 2)?;
+    site.clock.advance(HOUR);
+    visitor.leave(&session).await;
+    assert!(!visitor.is_known(&site).await?);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_renewal_notes_the_activity() -> Result {
+    let site = Site::with(|builder| builder.lifetime(Lifetime::default().idle(100 * SECOND)).touch_share(0.25));
+    let mut visitor = Visitor::with(&site, 1).await?;
+    site.clock.advance(24 * SECOND);
+    visitor.visit(&site, |session| session.renew()).await?;
+    site.clock.advance(24 * SECOND);
+    let session = visitor.arrive(&site).await?;
+    assert_eq!(session.get::<u32>("a")?, Some(1));
+    assert!(is_plain(&visitor.leave(&session).await), "it was noted a moment ago");
+    Ok(())
+}
