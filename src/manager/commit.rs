@@ -146,8 +146,11 @@ impl SessionManager {
                 if open.life == work.life {
                     open.log = ChangeLog::default();
                     open.standing = Standing::Ended;
-                    // A ticket that was cut off would push the one that replaced it out of the browser.
-                    open.reply = Reply::Nothing;
+                    // A ticket that was cut off would push the one that replaced it out of the browser. What was sealed
+                    // before may be the end of an earlier session.
+                    if !matches!(open.reply, Reply::Sealed(_)) {
+                        open.reply = Reply::Nothing;
+                    }
                 }
                 Err(error)
             }

@@ -1,65 +1,89 @@
 //! Sessions in sealed cookies: opened without asking anybody, committed by sealing them again.
 
 use super::SessionManager;
-use super::commit::{Outcome, Work, needs_cookie};
+use super::commit::{Outcome, Work, ended, needs_cookie};
 use crate::error::Result;
 use crate::events;
-use crate::record::{Handle, Record, RecordKind};
-use crate::sealed::Sealer;
+use crate::record::{Handle, Record};
+use crate::sealed::{Found, Sealer, Unsealed};
 use crate::session::state::{Held, Open, Reply};
 use crate::session::{Draft, Session};
 
 impl SessionManager {
     /// Opens the session that a request brought; an empty one where it brought none that the seal holds for.
     pub(super) fn unseal(&self, sealer: &Sealer, session: &Session, open: &mut Open) {
-        let (unsealed, sent) = match sealer.open(session.head()) {
-            Ok(found) => found,
-            Err(error) => return events::unreadable(&error),
-        };
-        open.cookie_sent = sent;
-        let Some(unsealed) = unsealed else {
-            return if sent {
-                events::forged()
+        let now = self.now();
+        let found = sealer.open(session.head(), |unsealed| {
+            let Unsealed { record, by_older_secret } = match unsealed {
+                Ok(unsealed) => unsealed,
+                Err(error) => {
+                    events::unreadable(&error);
+                    return false;
+                }
             };
-        };
-        let record = unsealed.record;
-        if record.kind != RecordKind::Live || record.is_expired(self.now()) {
-            return events::expired();
-        }
-        match Draft::of(&record, self.settings().record_limit) {
-            Ok(draft) => {
-                events::loaded(record.handle);
-                open.reseal = unsealed.by_older_secret;
-                open.handle = Some(record.handle);
-                open.draft = draft;
-                open.held = Some(Held::Sealed(record));
+            if !record.is_live(now) {
+                events::expired();
+                return false;
             }
-            Err(error) => events::unreadable(&error),
+            match Draft::of(&record, self.settings().record_limit) {
+                Ok(draft) => {
+                    events::loaded(record.handle);
+                    open.reseal = by_older_secret;
+                    open.handle = Some(record.handle);
+                    open.draft = draft;
+                    open.held = Some(Held::Sealed(record));
+                    true
+                }
+                Err(error) => {
+                    events::unreadable(&error);
+                    false
+                }
+            }
+        });
+        if found == Found::Forged {
+            events::forged();
         }
+        open.cookie_sent = found != Found::Nothing;
     }
 
     /// Seals what the request made of its session, and takes away what it ended.
     pub(super) fn carry_out_sealed(&self, sealer: &Sealer, session: &Session, work: &mut Work) -> Result<Outcome> {
-        let now = self.now();
-        let mut reply = None;
-        if !work.ending.is_empty() {
-            if !work.can_issue {
-                return Err(needs_cookie());
-            }
-            work.ending.drain(..).for_each(|held| events::destroyed(held.record().handle));
-            reply = Some(Reply::Sealed(sealer.remove(&self.settings().cookie, session.head())));
+        if !work.ending.is_empty() && !work.can_issue {
+            return Err(needs_cookie());
         }
+        let (held, mut reply) = self.seal_anew(sealer, session, work)?;
+        // Only what the visitor can be told has happened: the same answer takes the old cookies away.
+        for ended in work.ending.drain(..) {
+            events::destroyed(ended.record().handle);
+            reply.get_or_insert_with(|| Reply::Sealed(sealer.remove(&self.settings().cookie, session.head())));
+        }
+        Ok((held, reply))
+    }
+
+    fn seal_anew(&self, sealer: &Sealer, session: &Session, work: &Work) -> Result<Outcome> {
+        let now = self.now();
         let record = match &work.held {
-            None if !work.begins() => return Ok((None, reply)),
+            None if !work.begins() => return Ok((None, None)),
             None => self.first_record(work, Handle::random(), now)?,
             Some(held) => {
                 let base = held.record();
                 let changed = work.draft.differs_from(base) || work.renewal.is_some();
                 let due = work.active && work.can_issue && (work.reseal || self.touch_due(base, &work.draft, now)?);
-                if !changed && !due {
-                    return Ok((work.held.clone(), reply));
+                if changed && base.is_expired(now) {
+                    return Err(ended());
                 }
-                self.next_record(base, &work.draft, now)?
+                // A session that expired meanwhile is not brought back by a read.
+                if !changed && (!due || base.is_expired(now)) {
+                    return Ok((work.held.clone(), None));
+                }
+                let mut record = self.next_record(base, &work.draft, now)?;
+                if !changed {
+                    return Ok(self.note(sealer, session, work, record));
+                }
+                if work.renewal.is_some() {
+                    record.seen = now;
+                }
+                record
             }
         };
         if !work.can_issue {
@@ -72,6 +96,17 @@ impl SessionManager {
             (Some(_), None) => events::saved(record.handle),
         }
         Ok((Some(Held::Sealed(record)), Some(reply)))
+    }
+
+    /// Notes the activity; that it could not be noted is no reason to fail a request.
+    fn note(&self, sealer: &Sealer, session: &Session, work: &Work, record: Record) -> Outcome {
+        match self.seal(sealer, session, &record, &work.draft) {
+            Ok(reply) => (Some(Held::Sealed(record)), Some(reply)),
+            Err(error) => {
+                events::touch_failed(record.handle, &error);
+                (work.held.clone(), None)
+            }
+        }
     }
 
     fn seal(&self, sealer: &Sealer, session: &Session, record: &Record, draft: &Draft) -> Result<Reply> {

@@ -52,6 +52,15 @@ pub(crate) struct Unsealed {
     pub(crate) by_older_secret: bool,
 }
 
+/// What a request brought under the name of the cookie.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Found {
+    Nothing,
+    /// Nothing that is whole, and sealed by us.
+    Forged,
+    Sealed,
+}
+
 /// One of the cookies of a session.
 struct Part {
     head: [u8; HEAD],
@@ -145,19 +154,22 @@ impl Sealer {
         }
     }
 
-    /// The record that a request brought; the second answer is whether it brought a cookie of the name at all.
-    pub(crate) fn open(&self, head: &dyn RequestHead) -> Result<(Option<Unsealed>, bool)> {
-        let mut sent = false;
-        let mut found = None;
+    /// Shows the records that a request brought, in the order of its cookies, until one is taken.
+    pub(crate) fn open(&self, head: &dyn RequestHead, mut take: impl FnMut(Result<Unsealed>) -> bool) -> Found {
+        let (mut found, mut taken) = (Found::Nothing, false);
         self.each_part(head, 0, |part| {
-            sent = true;
-            if found.is_none()
-                && let Some(part) = part.filter(|part| part.index() == 0)
+            if found == Found::Nothing {
+                found = Found::Forged;
+            }
+            if !taken
+                && let Some(first) = part.filter(|part| part.index() == 0)
+                && let Some(unsealed) = self.complete(head, first)
             {
-                found = self.complete(head, part);
+                found = Found::Sealed;
+                taken = take(unsealed);
             }
         });
-        found.transpose().map(|unsealed| (unsealed, sent))
+        found
     }
 
     /// What the first part of a session belongs to, if all its other parts are there.
@@ -185,23 +197,23 @@ impl Sealer {
         Some(record.map(|record| Unsealed { record, by_older_secret: !newest }))
     }
 
-    /// Shows every cookie of one name, and what opens of it.
+    /// Shows every cookie of one name, and what opens of it. Only what looks like ours counts as a try.
     fn each_part(&self, head: &dyn RequestHead, index: usize, mut show: impl FnMut(Option<Part>)) {
         let Some(named) = self.cookies.get(index) else { return };
+        let (form, secrets) = (self.store.form, &self.store.secrets);
         let mut tried = 0;
         head.cookie_headers(&mut |header| {
             for text in candidates(header, &named.name) {
-                tried += 1;
-                let fits = tried <= MOST_CANDIDATES && text.len() <= LONGEST_COOKIE;
-                show(if fits { self.open_part(named, text) } else { None });
+                let looks = if text.len() <= LONGEST_COOKIE { form.read(secrets, text) } else { None };
+                tried += usize::from(looks.is_some());
+                let sealed = looks.filter(|_| tried <= MOST_CANDIDATES);
+                show(sealed.and_then(|sealed| {
+                    let opened = sealed.open(secrets, &named.context)?;
+                    let head = *opened.payload().first_chunk::<HEAD>()?;
+                    Some(Part { head, opened })
+                }));
             }
         });
-    }
-
-    fn open_part(&self, named: &Named, text: &[u8]) -> Option<Part> {
-        let opened = self.store.form.open(&self.store.secrets, &named.context, text)?;
-        let head = *opened.payload().first_chunk::<HEAD>()?;
-        Some(Part { head, opened })
     }
 
     /// How many bytes of a record fit in one cookie.
@@ -262,10 +274,26 @@ mod tests {
         (Sealer::new(store, &cookie, 1024 * 1024), cookie)
     }
 
+    /// The `Set-Cookie` headers of a record.
+    fn set_of(sealer: &Sealer, record: &Record, cookie: &Cookie, head: &dyn RequestHead) -> Vec<String> {
+        sealer.seal(record, AGE, cookie, head).expect("fits").cookies().to_vec()
+    }
+
     /// The `Cookie` header that a browser makes of `Set-Cookie` headers.
     fn sent(set: &[String]) -> String {
         let pairs = set.iter().filter(|set| !set.contains("Max-Age=0")).filter_map(|set| set.split(';').next());
         pairs.collect::<Vec<_>>().join("; ")
+    }
+
+    /// The record that these cookies open.
+    fn opened(sealer: &Sealer, set: &[String]) -> Option<Result<Record, ErrorKind>> {
+        let mut opened = None;
+        let found = sealer.open(&sent(set), |unsealed| {
+            opened = Some(unsealed.map(|unsealed| unsealed.record).map_err(|error| error.kind()));
+            true
+        });
+        assert_eq!(found, if opened.is_some() { Found::Sealed } else { Found::Forged });
+        opened
     }
 
     const AGE: Option<Duration> = Some(Duration::from_secs(34_560_000));
@@ -281,9 +309,7 @@ mod tests {
                     let set = change.cookies().to_vec();
                     assert!(set.iter().all(|set| set.len() <= 4096), "{:?}", set.iter().map(String::len));
                     counts.push(set.len());
-                    let (unsealed, was_sent) = sealer.open(&sent(&set)).expect("opens");
-                    assert_eq!(unsealed.map(|unsealed| unsealed.record), Some(record));
-                    assert!(was_sent);
+                    assert_eq!(opened(&sealer, &set), Some(Ok(record)));
                 }
                 Err(error) => {
                     assert_eq!(error.kind(), ErrorKind::TooLarge);
@@ -299,35 +325,52 @@ mod tests {
         let (sealer, cookie) = sealer();
         let mut record = record(0);
         record.data = Data::from(vec![7; 200_000]);
-        let set = sealer.seal(&record, AGE, &cookie, &()).expect("fits").cookies().to_vec();
+        let set = set_of(&sealer, &record, &cookie, &());
         assert_eq!(set.len(), 1);
-        assert_eq!(sealer.open(&sent(&set)).expect("opens").0.map(|unsealed| unsealed.record), Some(record));
+        assert_eq!(opened(&sealer, &set), Some(Ok(record)));
         let small = Sealer { record_limit: 1024, ..sealer };
-        assert_eq!(small.open(&sent(&set)).map(drop).expect_err("a bomb").kind(), ErrorKind::Decode);
+        assert_eq!(opened(&small, &set), Some(Err(ErrorKind::Decode)), "a bomb");
     }
 
     #[test]
     fn parts_of_different_answers_do_not_meet() {
         let (sealer, cookie) = sealer();
         let (a, b) = (record(5_000), record(5_000));
-        let seal = |record| sealer.seal(record, AGE, &cookie, &()).expect("fits").cookies().to_vec();
+        let seal = |record| set_of(&sealer, record, &cookie, &());
         let (a, b) = (seal(&a), seal(&b));
-        let opens = |set: &[String]| sealer.open(&sent(set)).expect("reads").0.is_some();
+        let opens = |set: &[String]| opened(&sealer, set).is_some();
         assert!(opens(&a) && opens(&b));
         assert!(!opens(&[a[0].clone(), b[1].clone()]), "one of each");
-        assert!(!opens(&a[..1]) && !opens(&a[1..]), "one of two");
+        assert!(!opens(&a[..1]), "the first of two");
+        assert_eq!(sealer.open(&sent(&a[1..]), |_| true), Found::Nothing, "the second of two");
         let swapped = [a[0].replacen("sid=", "sid-1=", 1), a[1].replacen("sid-1=", "sid=", 1)];
         assert!(!opens(&swapped), "the other way round");
         // Both answers' cookies at once, as after a change of the path: the first that is whole wins.
         assert!(opens(&[b[0].clone(), a[0].clone(), a[1].clone()]));
     }
 
+    // behaviour 71
+    #[test]
+    fn of_several_cookies_the_one_that_is_taken_wins() {
+        let (sealer, cookie) = sealer();
+        let (a, b) = (record(10), record(20));
+        let seal = |record| set_of(&sealer, record, &cookie, &()).remove(0);
+        let junk = || "__Host-sid=junk; ".repeat(9);
+        let sent = junk() + &sent(&[seal(&a), seal(&b)]) + "; " + &junk();
+        let mut shown = Vec::new();
+        let found = sealer.open(&sent, |unsealed| {
+            shown.push(unsealed.map(|unsealed| unsealed.record).ok());
+            shown.len() == 2
+        });
+        assert_eq!((found, shown), (Found::Sealed, vec![Some(a), Some(b)]));
+    }
+
     #[test]
     fn surplus_cookies_are_taken_away() {
         let (sealer, cookie) = sealer();
-        let large = sealer.seal(&record(8_000), AGE, &cookie, &()).expect("fits").cookies().to_vec();
+        let large = set_of(&sealer, &record(8_000), &cookie, &());
         assert_eq!(large.len(), 3);
-        let small = sealer.seal(&record(10), AGE, &cookie, &sent(&large)).expect("fits").cookies().to_vec();
+        let small = set_of(&sealer, &record(10), &cookie, &sent(&large));
         assert_eq!(small.len(), 3);
         assert!(small[1].starts_with("__Host-sid-1=;") && small[2].starts_with("__Host-sid-2=;"), "{small:?}");
         assert_eq!(sealer.remove(&cookie, &sent(&large)).cookies().len(), 3);

@@ -121,6 +121,7 @@ impl Session {
     ///
     /// [`NotLoaded`](ErrorKind::NotLoaded), and [`ReadOnly`](ErrorKind::ReadOnly) while the store is away or if the request
     /// came with a ticket that was just replaced: that one has no power any more, not even to end what it was replaced by.
+    /// [`NeedsCookie`](ErrorKind::NeedsCookie) after the response head, if the session is in a sealed cookie.
     ///
     /// ```
     /// # fn example(session: cloakroom::Session) -> cloakroom::Result<()> {
@@ -132,7 +133,7 @@ impl Session {
     #[doc(alias = "invalidate")]
     pub fn destroy(&self) -> Result<()> {
         self.with(|open| {
-            open.check_writable()?;
+            open.check_endable()?;
             open.destroy();
             Ok(())
         })

@@ -273,6 +273,12 @@ impl Open {
         }
     }
 
+    /// As [`check_writable`](Self::check_writable), for the end of the session: a sealed one ends with its cookie.
+    pub(crate) fn check_endable(&self) -> Result<()> {
+        let needs = matches!(self.held, Some(Held::Sealed(_)));
+        if self.sent && needs { Err(needs_cookie()) } else { self.check_writable() }
+    }
+
     pub(crate) fn check_writable(&self) -> Result<()> {
         let why = match self.standing {
             Standing::Replaced => {

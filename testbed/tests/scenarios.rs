@@ -1,7 +1,7 @@
 //! One table of HTTP scenarios, which runs unchanged against every framework on every store.
 //!
-//! A scenario is a function in one of the modules of `scenarios`; it gets a line in the table, and runs on every line of
-//! the matrix.
+//! A scenario is a function in one of the modules of `scenarios`. It gets a line in a table: most hold on every backend,
+//! some need a store, some are about sealed cookies. A line of the matrix says which tables it runs.
 
 mod bed;
 
@@ -18,19 +18,24 @@ mod scenarios {
     pub(crate) mod logs;
     pub(crate) mod manager;
     pub(crate) mod outcomes;
+    pub(crate) mod pages;
     pub(crate) mod process;
     pub(crate) mod renewal;
+    pub(crate) mod sealed;
     pub(crate) mod streams;
     pub(crate) mod transient;
     pub(crate) mod untouched;
     pub(crate) mod values;
 }
 
-/// Generates a module of tests for each line of the matrix.
+/// Generates a module of tests for each line of the matrix, and in it one for each of its tables.
 macro_rules! matrix {
-    ($($line:ident: $framework:literal on $store:literal;)+) => {
+    ($($line:ident: $framework:literal on $store:literal $($option:literal)* runs $($table:ident)+;)+) => {
         $(mod $line {
-            table! { super::Bed { framework: $framework, store: $store } }
+            const BED: crate::Bed = crate::Bed { framework: $framework, store: $store, options: &[$($option),*] };
+            $(mod $table {
+                $table! { crate::$line::BED }
+            })+
         })+
     };
 }
@@ -46,23 +51,17 @@ macro_rules! tests {
     };
 }
 
-macro_rules! table {
-    (super::Bed { framework: $framework:literal, store: $store:literal }) => {
-        tests! { crate::Bed { framework: $framework, store: $store };
+/// What holds wherever sessions are kept.
+macro_rules! every_backend {
+    ($bed:expr) => {
+        tests! { $bed;
             concurrency:
-                different_keys_all_survive
-                increments_all_count
-                committed_increments_are_all_different
-                pushes_are_all_there
-                a_slow_write_takes_nothing_back
                 of_one_key_the_later_commit_wins
-                a_slow_write_after_a_clear_stays
                 a_request_sees_one_state
                 a_client_that_hangs_up_leaves_a_session_that_works
                 visitors_do_not_meet;
             cookies:
                 the_first_write_sets_one_safe_cookie
-                later_writes_set_no_cookie
                 what_looked_at_the_session_varies_once
                 insecure_cookies_are_for_plain_http
                 the_cookie_is_read_under_the_name_that_it_is_set_with
@@ -75,81 +74,43 @@ macro_rules! table {
                 a_remembered_session_is_extended_by_its_own_idle_time
                 remembering_does_not_lower_the_absolute_deadline
                 asking_how_long_it_lives_is_no_activity
-                activity_is_noted_now_and_then
                 renewal_moves_no_absolute_deadline_and_login_does
-                what_expired_is_neither_counted_nor_kept
                 a_write_that_outlives_its_session_is_dropped;
             flash:
                 a_message_is_shown_once
-                a_message_waits_until_it_is_taken
-                messages_left_at_once_are_all_there;
+                a_message_waits_until_it_is_taken;
             forged:
                 an_unknown_ticket_is_not_adopted
                 a_ticket_of_the_past_is_not_adopted
-                what_is_no_ticket_never_reaches_the_store
                 of_several_cookies_the_one_that_opens_wins
-                no_more_than_four_tickets_are_looked_up
                 a_handle_opens_nothing
                 tickets_come_by_cookie_only
                 an_expired_ticket_is_no_error_and_stays_where_it_is;
-            header:
-                a_ticket_leaves_by_the_header_that_it_comes_in
-                a_renewed_ticket_leaves_by_the_header
-                a_session_that_came_by_cookie_stays_with_it
-                a_client_with_a_cookie_gets_no_header
-                of_both_the_header_is_asked_first
-                the_answer_varies_by_both;
             logout:
-                logout_ends_the_session
-                a_write_under_way_does_not_bring_it_back
-                neither_does_a_read_under_way_with_a_touch_due
-                neither_do_many
-                what_is_set_after_logout_is_in_a_new_session
                 logging_out_of_nothing_makes_nothing
-                two_logouts_at_once_are_one
                 a_new_login_after_logout_is_another_session;
             logs:
-                no_log_line_holds_a_ticket
                 without_being_asked_it_is_silent;
-            manager:
-                a_user_sees_their_sessions
-                users_have_any_name
-                a_session_can_be_ended_by_its_handle
-                revocation_ends_requests_under_way
-                all_of_a_user_can_be_ended
-                all_but_this_one_can_be_ended
-                sessions_without_a_user_count_too;
             outcomes:
                 an_error_status_keeps_what_was_set
                 a_panic_discards_what_was_set
                 a_write_that_is_refused_begins_no_session
                 what_is_not_there_yet_says_so;
+            pages:
+                a_page_an_include_and_a_macro_see_the_session
+                a_page_shows_values_as_text_and_no_markup
+                a_page_loops_over_the_session
+                a_page_of_nobody_is_empty_and_begins_nothing
+                visitors_see_their_own_pages;
             process:
                 it_ends_when_it_is_told_to
                 requests_under_way_are_answered_before_it_ends
                 what_it_cannot_do_is_refused_at_the_start
                 one_worker_serves_many;
             renewal:
-                renewing_cuts_the_old_ticket
-                after_the_grace_period_the_old_ticket_is_none
-                a_write_opened_before_a_renewal_is_dropped
-                a_write_opened_before_a_login_is_dropped
-                login_renews_and_keeps_the_values
-                login_as_somebody_else_leaves_nothing_of_the_first
-                a_renewal_before_an_error_keeps_the_session
-                renewing_nothing_makes_nothing
-                of_renewals_at_once_one_wins
-                time_renews_and_who_has_the_old_ticket_follows
-                a_logout_with_the_old_ticket_ends_the_new_session
-                a_logout_during_a_renewal_stays
-                after_the_grace_period_nobody_follows
-                the_handle_outlives_renewals;
+                renewing_nothing_makes_nothing;
             streams:
-                what_a_body_changes_is_saved_with_its_end
-                what_would_need_a_cookie_fails
-                the_head_is_sent_at_once
-                a_body_does_not_bring_back_what_ended
-                a_body_takes_nothing_back;
+                what_would_need_a_cookie_fails;
             transient:
                 a_transient_value_is_seen_everywhere_in_its_request
                 a_transient_value_changes_no_session
@@ -181,6 +142,117 @@ macro_rules! table {
     };
 }
 
+/// What only a store can do: tickets, merging, lists, revocation, and an end that is one.
+macro_rules! with_a_store {
+    ($bed:expr) => {
+        tests! { $bed;
+            concurrency:
+                different_keys_all_survive
+                increments_all_count
+                committed_increments_are_all_different
+                pushes_are_all_there
+                a_slow_write_takes_nothing_back
+                a_slow_write_after_a_clear_stays;
+            cookies:
+                a_ticket_is_43_characters_long
+                later_writes_set_no_cookie;
+            expiry:
+                activity_is_noted_now_and_then
+                what_expired_is_neither_counted_nor_kept;
+            flash:
+                messages_left_at_once_are_all_there;
+            forged:
+                what_is_no_ticket_never_reaches_the_store
+                no_more_than_four_tickets_are_looked_up;
+            header:
+                a_ticket_leaves_by_the_header_that_it_comes_in
+                a_renewed_ticket_leaves_by_the_header
+                a_session_that_came_by_cookie_stays_with_it
+                a_client_with_a_cookie_gets_no_header
+                of_both_the_header_is_asked_first
+                the_answer_varies_by_both;
+            logout:
+                logout_ends_the_session
+                a_write_under_way_does_not_bring_it_back
+                neither_does_a_read_under_way_with_a_touch_due
+                neither_do_many
+                what_is_set_after_logout_is_in_a_new_session
+                two_logouts_at_once_are_one;
+            logs:
+                no_log_line_holds_a_ticket;
+            manager:
+                a_user_sees_their_sessions
+                users_have_any_name
+                a_cleared_session_keeps_its_ticket_and_its_place_in_the_list
+                a_session_can_be_ended_by_its_handle
+                revocation_ends_requests_under_way
+                all_of_a_user_can_be_ended
+                all_but_this_one_can_be_ended
+                sessions_without_a_user_count_too;
+            renewal:
+                renewing_cuts_the_old_ticket
+                after_the_grace_period_the_old_ticket_is_none
+                a_write_opened_before_a_renewal_is_dropped
+                a_write_opened_before_a_login_is_dropped
+                login_renews_and_keeps_the_values
+                login_as_somebody_else_leaves_nothing_of_the_first
+                a_renewal_before_an_error_keeps_the_session
+                of_renewals_at_once_one_wins
+                time_renews_and_who_has_the_old_ticket_follows
+                a_logout_with_the_old_ticket_ends_the_new_session
+                a_logout_during_a_renewal_stays
+                after_the_grace_period_nobody_follows
+                the_handle_outlives_renewals;
+            streams:
+                what_a_body_changes_is_saved_with_its_end
+                the_head_is_sent_at_once
+                a_body_does_not_bring_back_what_ended
+                a_body_takes_nothing_back;
+            untouched:
+                who_looks_for_a_user_leaves_nothing_behind;
+        }
+    };
+}
+
+/// What is told of sealed cookies.
+macro_rules! sealed_cookies {
+    ($bed:expr) => {
+        tests! { $bed;
+            sealed:
+                every_write_sets_a_fresh_cookie_and_a_read_none
+                activity_seals_it_anew_now_and_then
+                every_changed_bit_opens_nothing
+                cuts_extensions_and_garbage_open_nothing
+                what_was_sealed_for_another_cookie_opens_nothing
+                an_old_secret_opens_and_the_new_one_seals
+                a_secret_that_was_drawn_is_of_one_process
+                what_is_no_secret_is_refused_at_the_start
+                tickets_in_a_header_are_refused_at_the_start
+                a_large_session_takes_several_cookies
+                what_compresses_well_takes_one_cookie
+                parts_of_different_answers_open_nothing
+                what_is_too_large_is_refused_and_the_cookie_stays
+                a_copied_cookie_is_dead_after_its_idle_deadline
+                no_cookie_outlives_its_absolute_deadline
+                a_login_moves_the_absolute_deadline
+                a_remembered_lifetime_is_in_the_cookie
+                a_logout_removes_all_its_cookies
+                a_cookie_that_was_copied_before_a_logout_lives_until_its_deadline
+                what_is_set_after_logout_is_in_a_session_of_its_own
+                a_login_as_somebody_else_leaves_nothing_of_the_first
+                the_handle_stays_whatever_is_sealed
+                encrypted_hides_and_signed_shows
+                no_store_is_asked_and_what_needs_one_says_so
+                after_the_head_nothing_can_be_changed
+                the_last_answer_wins
+                transient_values_are_in_no_cookie
+                no_log_line_holds_a_cookie_or_a_secret;
+        }
+    };
+}
+
 matrix! {
-    axum_memory: "axum" on "memory:";
+    axum_memory: "axum" on "memory:" runs every_backend with_a_store;
+    axum_cookie: "axum" on "cookie:" runs every_backend sealed_cookies;
+    axum_signed: "axum" on "cookie:" "--signed" runs every_backend sealed_cookies;
 }

@@ -1,5 +1,6 @@
 //! The engine on its own: driven as an adapter drives it, on a store that fails, stops or dies where a test wants it to.
 
+mod alike;
 mod crashes;
 mod deadlines;
 mod ended;
@@ -10,4 +11,5 @@ mod lost;
 mod outcomes;
 mod races;
 mod renewals;
+mod sealed;
 mod transient;

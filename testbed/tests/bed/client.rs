@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 use ureq::http::{HeaderValue, Request};
 
-use super::Server;
+use super::{Bed, Server};
 
 /// The name of the session's cookie with the default options.
 pub(crate) const COOKIE: &str = "__Host-sid";
@@ -66,6 +66,17 @@ impl Client {
         let client = self.stranger();
         *client.jar() = self.jar().clone();
         client
+    }
+
+    /// A visitor of the same server, or of another, with cookies that were copied from somewhere.
+    pub(crate) fn holding(self, cookies: &[(String, String)]) -> Self {
+        cookies.iter().for_each(|(name, value)| self.keep(name, value));
+        self
+    }
+
+    /// All cookies in the jar.
+    pub(crate) fn kept(&self) -> Vec<(String, String)> {
+        self.jar().iter().map(|(name, cookie)| (name.clone(), cookie.value.clone())).collect()
     }
 
     pub(crate) fn keep(&self, name: &str, value: &str) {
@@ -189,6 +200,18 @@ impl Response {
     pub(crate) fn no_cookie(self) -> Self {
         assert_eq!(self.all("set-cookie"), [""; 0], "{self:?}");
         self
+    }
+
+    /// The same, which must have saved a change of a session that was there: in a store, which the browser does not
+    /// notice, or in a fresh cookie.
+    #[track_caller]
+    pub(crate) fn saved(self, bed: &Bed) -> Self {
+        if bed.is_sealed() {
+            self.cookie();
+            self
+        } else {
+            self.no_cookie()
+        }
     }
 
     /// The kind of the error that it must be.

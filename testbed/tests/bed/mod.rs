@@ -16,6 +16,8 @@ pub(crate) use server::{Server, refused};
 pub(crate) struct Bed {
     pub(crate) framework: &'static str,
     pub(crate) store: &'static str,
+    /// What every server of this bed is told besides.
+    pub(crate) options: &'static [&'static str],
 }
 
 /// Servers in use, by framework, store and options. A server ends with the last scenario that holds it.
@@ -24,7 +26,7 @@ static SERVERS: Mutex<Option<HashMap<String, Weak<Server>>>> = Mutex::new(None);
 impl Bed {
     /// A server with these options, shared with other scenarios that want the same.
     pub(crate) fn server(&self, options: &[&str]) -> Arc<Server> {
-        let name = format!("{} {} {options:?}", self.framework, self.store);
+        let name = format!("{} {} {:?} {options:?}", self.framework, self.store, self.options);
         let mut servers = SERVERS.lock().unwrap_or_else(PoisonError::into_inner);
         let servers = servers.get_or_insert_default();
         if let Some(server) = servers.get(&name).and_then(Weak::upgrade) {
@@ -56,9 +58,25 @@ impl Bed {
     }
 
     fn start(&self, options: &[&str], environment: &[(&str, &str)]) -> Server {
+        Server::start(&self.all(options), environment)
+    }
+
+    /// The whole command line for a server with these options.
+    pub(crate) fn all<'a>(&self, options: &[&'a str]) -> Vec<&'a str> {
         let mut all = vec!["--framework", self.framework, "--store", self.store];
+        all.extend(self.options);
         all.extend(options);
-        Server::start(&all, environment)
+        all
+    }
+
+    /// Whether sessions are in their visitors' cookies, and no store is asked for them.
+    pub(crate) fn is_sealed(&self) -> bool {
+        self.store == "cookie:"
+    }
+
+    /// What a store is asked, if there is one.
+    pub(crate) fn asks<'a>(&self, of_a_store: &'a str) -> &'a str {
+        if self.is_sealed() { "" } else { of_a_store }
     }
 }
 

@@ -106,7 +106,7 @@ pub(crate) fn a_client_that_hangs_up_leaves_a_session_that_works(bed: &Bed) {
     sleep(150);
     assert_eq!(visitor.value("a"), 1);
     assert!([json!(null), json!(2)].contains(&visitor.value("b")));
-    visitor.set("a", 3).no_cookie();
+    visitor.set("a", 3).saved(bed);
     assert_eq!(visitor.value("a"), 3);
 }
 

@@ -95,7 +95,7 @@ pub(crate) fn asking_how_long_it_lives_is_no_activity(bed: &Bed) {
             assert_eq!(deadline(&visitor, "idle_ms"), idle);
         }
     });
-    assert_eq!(asked, "load 2");
+    assert_eq!(asked, bed.asks("load 2"));
     sleep(700);
     assert_eq!(copy.value("a"), Value::Null);
 }

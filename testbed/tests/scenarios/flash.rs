@@ -8,8 +8,8 @@ use crate::bed::{Bed, at_once};
 pub(crate) fn a_message_is_shown_once(bed: &Bed) {
     let visitor = bed.visitor();
     visitor.put("/flash", json!({"kind": "info", "text": "saved"})).ok().cookie();
-    visitor.put("/flash", json!({"kind": "error", "text": "but"})).ok().no_cookie();
-    let taken = visitor.get("/flashes").ok().no_cookie().json();
+    visitor.put("/flash", json!({"kind": "error", "text": "but"})).ok().saved(bed);
+    let taken = visitor.get("/flashes").ok().saved(bed).json();
     assert_eq!(taken["flashes"], json!([{"kind": "info", "text": "saved"}, {"kind": "error", "text": "but"}]));
     assert_eq!(visitor.get("/flashes").ok().json()["flashes"], json!([]));
 }

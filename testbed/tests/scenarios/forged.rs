@@ -91,7 +91,7 @@ pub(crate) fn of_several_cookies_the_one_that_opens_wins(bed: &Bed) {
     assert_eq!(with_cookies(&visitor, &["theme=dark", &good, "x=y"]), 1);
     // Writing goes where reading came from.
     let both = format!("{unknown}; {good}");
-    visitor.bare("POST", "/set/a", &[("cookie", both.as_bytes())], b"2").ok().no_cookie();
+    visitor.bare("POST", "/set/a", &[("cookie", both.as_bytes())], b"2").ok().saved(bed);
     assert_eq!(visitor.value("a"), 2);
 }
 

@@ -41,6 +41,18 @@ pub(crate) fn users_have_any_name(bed: &Bed) {
     assert_eq!(seen[0]["current"], true);
 }
 
+// behaviour 66
+pub(crate) fn a_cleared_session_keeps_its_ticket_and_its_place_in_the_list(bed: &Bed) {
+    let visitor = bed.visitor();
+    let handle = visitor.login("ana-of-clear");
+    visitor.set("a", 1);
+    let ticket = visitor.ticket();
+    visitor.post("/clear").ok().no_cookie();
+    assert_eq!(list(&visitor, "ana-of-clear")[0]["handle"], handle);
+    visitor.set("a", 2).no_cookie();
+    assert_eq!(visitor.ticket(), ticket);
+}
+
 // behaviour 135
 pub(crate) fn a_session_can_be_ended_by_its_handle(bed: &Bed) {
     let server = bed.alone(&[]);
