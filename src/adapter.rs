@@ -98,6 +98,8 @@ pub trait ResponseHead {
 #[must_use = "without its header edits a new session is lost"]
 pub struct HeaderEdits {
     pub(crate) looked: bool,
+    /// Whether the answer is one of this moment alone, which no cache may keep.
+    pub(crate) passing: bool,
     /// The name of the header that tickets may come in.
     pub(crate) header_name: Option<Arc<str>>,
     pub(crate) change: TicketChange,
@@ -190,7 +192,7 @@ impl HeaderEdits {
         if let Some(name) = &self.header_name {
             vary(response, Cow::Owned(name.to_string()));
         }
-        if self.change == TicketChange::None {
+        if self.change == TicketChange::None && !self.passing {
             return;
         }
         if !has_token(response, "cache-control", "no-store") {
@@ -231,7 +233,7 @@ impl fmt::Debug for HeaderEdits {
 }
 
 /// What [`Session::commit`] came to.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 #[non_exhaustive]
 pub struct Committed {
     /// What changes in the head of the response. It holds after an error too: an earlier
@@ -265,7 +267,7 @@ impl Session {
             Some(committed) => ToTheEnd::Ready(Some(committed)),
             None => {
                 let session = self.clone();
-                ToTheEnd::Here(Box::pin(async move { session.manager().finish(&session).await }))
+                ToTheEnd::Here(Box::pin(async move { session.manager().finish(&session, status).await }))
             }
         })
     }

@@ -310,9 +310,19 @@ impl<'de> Deserialize<'de> for Config {
                         let known: Vec<_> = SETTINGS.iter().map(|setting| setting.name).collect();
                         return Err(de::Error::custom(format!("{name:?} is unknown; known are {}", known.join(", "))));
                     };
-                    let text = map.next_value::<Text>()?.0;
-                    (setting.set)(&mut config, text.trim())
-                        .map_err(|why| de::Error::custom(ConfigError::new(setting.name, why)))?;
+                    let set = match map.next_value::<Written>()? {
+                        // A list is not split again: its secrets may contain commas.
+                        Written::List(secrets) if setting.name == "secret" => {
+                            config.secrets = secrets;
+                            Ok(())
+                        }
+                        Written::List(_) => Err("takes one value, and not a list".to_owned()),
+                        Written::Text(text) => (setting.set)(&mut config, text.trim()),
+                        Written::Flag(flag) => (setting.set)(&mut config, &flag.to_string()),
+                        Written::Whole(number) => (setting.set)(&mut config, &number.to_string()),
+                        Written::Number(number) => (setting.set)(&mut config, &number.to_string()),
+                    };
+                    set.map_err(|why| de::Error::custom(ConfigError::new(setting.name, why)))?;
                 }
                 Ok(config)
             }
@@ -322,29 +332,15 @@ impl<'de> Deserialize<'de> for Config {
     }
 }
 
-/// A value as a file may write it: text, a number, a flag, or a list.
-struct Text(String);
-
-impl<'de> Deserialize<'de> for Text {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        #[derive(Deserialize)]
-        #[serde(untagged)]
-        enum Written {
-            Text(String),
-            Flag(bool),
-            Whole(u64),
-            Number(f64),
-            List(Vec<String>),
-        }
-
-        Ok(Self(match Written::deserialize(deserializer)? {
-            Written::Text(text) => text,
-            Written::Flag(flag) => flag.to_string(),
-            Written::Whole(number) => number.to_string(),
-            Written::Number(number) => number.to_string(),
-            Written::List(list) => list.join("\n"),
-        }))
-    }
+/// A value as a file may write it.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Written {
+    Text(String),
+    Flag(bool),
+    Whole(u64),
+    Number(f64),
+    List(Vec<String>),
 }
 
 impl fmt::Debug for Config {
@@ -452,7 +448,7 @@ mod tests {
     fn a_file_says_the_same() {
         let config: Config = serde_json::from_value(serde_json::json!({
             "store": "cookie:",
-            "secret": [SECRET, "the secret of yesterday, of 32 bytes"],
+            "secret": [SECRET, "the secret of yesterday, with a comma in it"],
             "idle": 900,
             "grace": 0.5,
             "insecure_plain_http": true,

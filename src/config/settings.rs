@@ -29,11 +29,7 @@ pub(super) const SETTINGS: &[Setting] = &[
     Setting {
         name: "secret",
         variables: &["SECRET"],
-        set: |config, text| {
-            // A list of a file comes in lines, so that its secrets may contain commas.
-            let secrets = text.split(if text.contains('\n') { '\n' } else { ',' });
-            put(&mut config.secrets, secrets.map(|secret| secret.trim().to_owned()).collect())
-        },
+        set: |config, text| put(&mut config.secrets, text.split(',').map(|secret| secret.trim().to_owned()).collect()),
     },
     Setting {
         name: "development",

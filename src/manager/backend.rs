@@ -73,7 +73,7 @@ impl BoundedStore {
     pub(super) async fn load(&self, patience: &Patience, key: &StoreKey, now: Timestamp) -> Result<Option<Record>> {
         match self.0.try_load(key, now) {
             Some(result) => result,
-            None => patience.wait(self.0.load(key, now)).await,
+            None => Ok(self.attempt(patience, || self.0.load(key, now)).await?.0),
         }
     }
 

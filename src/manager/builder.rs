@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::backend::{BoundedStore, Keeper, Kind};
-use super::{Backend, Engine, SessionManager, Settings};
+use super::{Backend, Engine, RollBack, SessionManager, Settings};
 use crate::clock::Clock;
 use crate::cookie::CookieConfig;
 use crate::error::ConfigError;
@@ -40,7 +40,6 @@ pub enum OutagePolicy {
 ///     .build()?;
 /// # Ok::<(), cloakroom::ConfigError>(())
 /// ```
-#[derive(Debug)]
 pub struct SessionManagerBuilder {
     backend: Backend,
     cookie: CookieConfig,
@@ -51,10 +50,20 @@ pub struct SessionManagerBuilder {
     record_limit: usize,
     store_timeout: Duration,
     outage: OutagePolicy,
-    roll_back: Option<fn(u16) -> bool>,
+    roll_back: Option<RollBack>,
     ticket_header: Option<String>,
     sweep_interval: Option<Duration>,
     clock: Option<Arc<dyn Clock>>,
+}
+
+impl std::fmt::Debug for SessionManagerBuilder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SessionManagerBuilder")
+            .field("backend", &self.backend)
+            .field("cookie", &self.cookie)
+            .field("lifetime", &self.lifetime)
+            .finish_non_exhaustive()
+    }
 }
 
 /// Markers outlive the longest request.
@@ -201,8 +210,8 @@ impl SessionManagerBuilder {
     /// ```
     // behaviour 96
     #[must_use]
-    pub fn roll_back_on(mut self, rolls_back: fn(u16) -> bool) -> Self {
-        self.roll_back = Some(rolls_back);
+    pub fn roll_back_on(mut self, rolls_back: impl Fn(u16) -> bool + Send + Sync + 'static) -> Self {
+        self.roll_back = Some(Arc::new(rolls_back));
         self
     }
 

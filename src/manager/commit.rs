@@ -28,11 +28,14 @@ pub(super) struct Work {
     pub(super) can_issue: bool,
 }
 
+/// How often a head is committed before other tasks of the request are too quick for it.
+const MOST_ROUNDS: usize = 16;
+
 /// What a commit came to: the session as it is held now, and what the response says about it.
 pub(super) type Outcome = (Option<Held>, Option<Reply>);
 
 impl Work {
-    fn take(open: &mut Open, can_issue: bool) -> Self {
+    fn take(open: &mut Open) -> Self {
         // The draft's bytes become shared, so that they are copied once for the store and the rest of the request.
         open.draft.values = Values::Shared(open.draft.values.to_data());
         Self {
@@ -45,7 +48,7 @@ impl Work {
             handle: open.handle,
             active: open.active,
             life: open.life,
-            can_issue,
+            can_issue: !open.sent,
         }
     }
 
@@ -70,11 +73,12 @@ impl SessionManager {
     /// What a response head needs where nothing has to be asked of the store: the way of nearly every request.
     pub(crate) fn finish_at_once(&self, session: &Session, status: u16) -> Option<Committed> {
         let edits = session.finish(|open| {
-            if self.settings().roll_back.is_some_and(|rolls_back| rolls_back(status)) {
-                open.discard()?;
-            }
             // What another task is saving may still have a ticket to give out.
-            let busy = session.is_saving() || open.has_changes() || (open.active && self.is_due(open)?);
+            if session.is_saving() {
+                return Ok(None);
+            }
+            self.roll_back(open, status);
+            let busy = open.has_changes() || (open.active && self.is_due(open)?);
             Ok(if busy { None } else { Some(self.edits(session, open)) })
         });
         // An error shows again, and is answered, where the commit meets it.
@@ -82,44 +86,74 @@ impl SessionManager {
     }
 
     /// Commits with the response head, and says what changes in it.
-    pub(crate) async fn finish(&self, session: &Session) -> Committed {
-        let result = self.commit_with(session, true).await;
-        let error = match result {
-            Ok(()) => None,
-            // The session is over: the response goes out as it is, unless it was a save of this very request that failed
-            // half-way, of which the response may tell nothing.
-            Err(error) if error.kind() == ErrorKind::Ended => {
-                let doubtful = session.if_loaded(|open| open.save_failed).unwrap_or(false);
-                doubtful.then(|| {
-                    Error::new(ErrorKind::Unavailable, "an earlier save of this request failed").caused_by(error)
-                })
+    pub(crate) async fn finish(&self, session: &Session, status: u16) -> Committed {
+        let result = match session.gate().await {
+            Ok(_gate) => {
+                session.if_loaded(|open| self.roll_back(open, status));
+                // What other tasks of the request change while the store is asked goes out with this head, too.
+                for _ in 0..MOST_ROUNDS {
+                    let result = self.commit_held(session).await;
+                    if let Some(committed) = self.conclude(session, result) {
+                        return committed;
+                    }
+                }
+                Err(Error::new(ErrorKind::Conflict, "other tasks of this request change the session again and again"))
             }
-            Err(error) => {
-                // The response says that nothing was kept, so nothing may be kept later.
-                let _ = session.if_loaded(Open::discard);
-                Some(error)
-            }
+            Err(error) => Err(error),
         };
-        let edits = session.finish(|open| Ok(Some(self.edits(session, open))));
-        Committed { edits: edits.and_then(Result::ok).flatten().unwrap_or_default(), error }
+        self.conclude(session, result).unwrap_or_default()
+    }
+
+    /// What the response says of a commit; nothing yet if there is more to commit.
+    fn conclude(&self, session: &Session, result: Result<()>) -> Option<Committed> {
+        let mut error = None;
+        let edits = session.finish(|open| {
+            match result {
+                Ok(()) if open.has_changes() => return Ok(None),
+                Ok(()) => {}
+                // The session is over: the response goes out as it is, unless it was a save of this very request that
+                // failed half-way, of which the response may tell nothing.
+                Err(ended) if ended.kind() == ErrorKind::Ended => {
+                    let failed = || Error::new(ErrorKind::Unavailable, "an earlier save of this request failed");
+                    error = open.save_failed.then(|| failed().caused_by(ended));
+                }
+                Err(failed) => {
+                    // The response says that nothing was kept, so nothing may be kept later.
+                    open.discard();
+                    open.standing = Standing::Failed;
+                    error = Some(failed);
+                }
+            }
+            Ok(Some(self.edits(session, open)))
+        });
+        Some(Committed { edits: edits?.ok()??, error })
+    }
+
+    /// Discards the changes if the response's status asks for it, or the handler panicked.
+    fn roll_back(&self, open: &mut Open, status: u16) {
+        if open.panicked || self.settings().roll_back.as_ref().is_some_and(|rolls_back| rolls_back(status)) {
+            open.discard();
+        }
     }
 
     /// Commits what was changed so far.
     pub(crate) async fn commit(&self, session: &Session) -> Result<()> {
         let sent = session.with(|open| {
-            open.check_not_ended()?;
+            open.check_keepable()?;
             Ok(open.sent)
         })?;
         if sent {
             // What goes on after the response, a stream or a WebSocket, may save as often as it likes.
             session.patience().refill();
         }
-        self.commit_with(session, !sent).await
+        let _gate = session.gate().await?;
+        session.with(|open| open.check_keepable())?;
+        self.commit_held(session).await
     }
 
-    async fn commit_with(&self, session: &Session, can_issue: bool) -> Result<()> {
-        let _gate = session.gate().await;
-        let mut work = session.with(|open| Ok(Work::take(open, can_issue)))?;
+    /// Commits, by whoever holds the gate.
+    async fn commit_held(&self, session: &Session) -> Result<()> {
+        let mut work = session.with(|open| Ok(Work::take(open)))?;
         let result = match &self.0.keeper {
             Keeper::Store(_) => self.carry_out(session.patience(), &mut work).await,
             Keeper::Sealed(sealer) => self.carry_out_sealed(sealer, session, &mut work),
@@ -137,7 +171,8 @@ impl SessionManager {
                     return Ok(());
                 }
                 (open.active, open.reseal) = (false, false);
-                open.rebase(held)
+                open.hold(held);
+                Ok(())
             }
             Err(error) if error.kind() == ErrorKind::Ended => {
                 if let Some(held) = &work.held {
@@ -159,7 +194,20 @@ impl SessionManager {
                 open.save_failed = true;
                 Err(error)
             }
-        })
+        })?;
+        self.catch_up_draft(session)
+    }
+
+    /// Makes the draft what was committed, with the changes that came meanwhile. They may be closures of the application,
+    /// and are run without the lock.
+    fn catch_up_draft(&self, session: &Session) -> Result<()> {
+        loop {
+            let Some((mut draft, log)) = session.with(|open| Ok(open.begin_redraft()))? else { return Ok(()) };
+            let applied = log.apply(&mut draft);
+            if session.with(|open| open.end_redraft(draft, log, applied))? {
+                return Ok(());
+            }
+        }
     }
 
     /// The first record of a session.
@@ -206,8 +254,8 @@ impl SessionManager {
 
     /// Whether enough of the idle time has passed for activity to be noted.
     pub(super) fn touch_due(&self, record: &Record, draft: &Draft, now: Timestamp) -> Result<bool> {
-        let share = self.lifetime_of(draft)?.idle_duration().mul_f64(self.settings().touch_share);
-        Ok(now.since(record.seen) >= share)
+        let idle = self.lifetime_of(draft)?.idle_duration().as_millis() as f64;
+        Ok(now.since(record.seen).as_millis() as f64 >= idle * self.settings().touch_share)
     }
 
     pub(super) fn renewal_due(&self, record: &Record, draft: &Draft, now: Timestamp) -> Result<bool> {
@@ -220,7 +268,8 @@ impl SessionManager {
     fn is_due(&self, open: &Open) -> Result<bool> {
         let Some(held) = &open.held else { return Ok(false) };
         let (now, record) = (self.now(), held.record());
-        Ok(open.reseal || self.touch_due(record, &open.draft, now)? || self.renewal_due(record, &open.draft, now)?)
+        let renews = matches!(held, Held::Kept(_)) && self.renewal_due(record, &open.draft, now)?;
+        Ok(renews || open.reseal || self.touch_due(record, &open.draft, now)?)
     }
 
     /// How long the cookie of a record lives; until the browser is closed if nothing is said.
@@ -245,7 +294,9 @@ impl SessionManager {
         if !matches!(change, TicketChange::None | TicketChange::Header(_)) {
             self.mind_transport(session);
         }
-        HeaderEdits { looked: true, header_name: settings.ticket_header.clone(), change }
+        // A page that was made without the session that its cookie is for is no page for that cookie.
+        let passing = matches!(open.standing, Standing::Outage | Standing::Replaced);
+        HeaderEdits { looked: true, passing, header_name: settings.ticket_header.clone(), change }
     }
 
     /// Warns, once, that a browser will drop the cookie.

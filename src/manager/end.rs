@@ -74,7 +74,8 @@ impl SessionManager {
         self.new_patience().wait(self.store()?.index()?.count(self.now())).await
     }
 
-    /// Deletes what has expired, and answers how many records that were. It happens by itself as well.
+    /// Deletes what has expired, and answers how many records that were. It happens by itself as well. It takes as long as
+    /// the store needs, in steps that keep nobody waiting.
     ///
     /// # Errors
     ///
@@ -199,13 +200,13 @@ impl SessionManager {
         Err(Error::new(ErrorKind::Conflict, "sessions begin faster than they can be ended"))
     }
 
-    /// Ends one session for good, wherever it went meanwhile.
-    pub(super) async fn end(&self, patience: &Patience, key: StoreKey, handle: Handle, now: Timestamp) -> Result<()> {
+    /// Ends one session for good, wherever it went meanwhile. Answers whether it was still there.
+    pub(super) async fn end(&self, patience: &Patience, key: StoreKey, handle: Handle, now: Timestamp) -> Result<bool> {
         match self.end_chain(patience, key, handle, now).await {
-            Ok(_) => Ok(()),
+            Ok(ended) => Ok(ended),
             // An answer was lost, and with it perhaps the word where the session went: its handle still finds it.
             Err(error) if error.kind() == ErrorKind::Unavailable && self.store()?.has_index() => {
-                self.end_handle(patience, handle, now).await.map(drop).map_err(|_| error)
+                self.end_handle(patience, handle, now).await.map(|_| true).map_err(|_| error)
             }
             Err(error) => Err(error),
         }

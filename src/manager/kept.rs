@@ -19,10 +19,13 @@ impl SessionManager {
         let now = self.now();
         let mut reply = None;
         while let Some(Held::Kept(ticket)) = work.ending.last() {
-            self.end(patience, ticket.key, ticket.record.handle, now).await?;
-            events::destroyed(ticket.record.handle);
+            // The cookie goes with the session: one that another request has ended may have a successor by now.
+            let ended = self.end(patience, ticket.key, ticket.record.handle, now).await?;
+            if ended {
+                events::destroyed(ticket.record.handle);
+            }
+            reply = Some(if ended { Reply::Remove } else { Reply::Nothing });
             work.ending.pop();
-            reply = Some(Reply::Remove);
         }
         let Some(Held::Kept(ticket)) = work.held.clone() else {
             if !work.begins() {
@@ -38,8 +41,11 @@ impl SessionManager {
         let (token, seen) = (ticket.token.clone(), ticket.record.seen);
         let periodic = work.active && work.can_issue && self.renewal_due(&ticket.record, &work.draft, now)?;
         let renewal = work.renewal.or(periodic.then_some(Renewal::Periodic));
-        let changed = work.draft.differs_from(&ticket.record);
-        let ticket = if let Some(renewal) = renewal.filter(|_| work.can_issue) {
+        if work.renewal.is_some() && !work.can_issue {
+            return Err(needs_cookie());
+        }
+        let changed = work.draft.differs_from(&ticket.record) || work.log.clears();
+        let ticket = if let Some(renewal) = renewal {
             match self.renew(patience, renewal, ticket.clone(), work.draft.clone(), &mut work.log, now).await {
                 // That its time could not be kept is no reason to fail a request that only read.
                 Err(error) if renewal == Renewal::Periodic && !changed && error.kind() != ErrorKind::Ended => {

@@ -48,6 +48,9 @@ pub(crate) struct Engine {
     warned_of_insecure_transport: std::sync::atomic::AtomicBool,
 }
 
+/// Whether a response of this status discards what its request changed.
+type RollBack = Arc<dyn Fn(u16) -> bool + Send + Sync>;
+
 /// A configuration that was checked.
 struct Settings {
     cookie: Cookie,
@@ -58,7 +61,7 @@ struct Settings {
     record_limit: usize,
     store_timeout: Duration,
     outage: OutagePolicy,
-    roll_back: Option<fn(u16) -> bool>,
+    roll_back: Option<RollBack>,
     ticket_header: Option<Arc<str>>,
     sweep_interval: Option<Duration>,
     clock: Option<Arc<dyn Clock>>,

@@ -10,7 +10,7 @@ use crate::record::{Moved, Record, RecordKind};
 use crate::session::state::{Channel, Held, Open, Standing, Ticket};
 use crate::session::{Draft, Session};
 use crate::store::Swap;
-use crate::token::Token;
+use crate::token::{NONCE_BYTES, Token};
 
 /// How many tickets of one request are looked up.
 const MOST_TICKETS: usize = 4;
@@ -133,25 +133,40 @@ impl SessionManager {
     }
 
     /// A ticket that was replaced. After a periodic renewal its holder follows; after an explicit one nobody does.
-    async fn open_moved(&self, patience: &Patience, marker: Ticket, now: Timestamp) -> Result<Opened> {
-        let moved = moved(&marker.record)?;
-        let in_grace = now < moved.at + self.settings().grace;
-        if moved.nonce.is_some() {
+    async fn open_moved(&self, patience: &Patience, mut marker: Ticket, now: Timestamp) -> Result<Opened> {
+        for _ in 0..MOST_MOVES {
+            let moved = moved(&marker.record)?;
+            let in_grace = now < moved.at + self.settings().grace;
+            let Some(nonce) = moved.nonce else {
+                return self.open_cut_off(patience, &marker, &moved, in_grace, now).await;
+            };
             // Beyond the grace period too, if the renewal was cut off before anybody was given the new ticket.
             if !in_grace && !self.is_pending(patience, &moved, now).await? {
                 return Ok(Opened::Nothing);
             }
-            return match self.follow(patience, marker, now).await? {
-                Some(ticket) => self.opened(ticket, true),
-                None => Ok(Opened::Nothing),
-            };
+            match self.next_place(patience, &marker, &moved, &nonce, now).await? {
+                Some(ticket) if ticket.record.kind == RecordKind::Live => return self.opened(ticket, true),
+                Some(ticket) => marker = ticket,
+                None => return Ok(Opened::Nothing),
+            }
         }
-        if let Some(ticket) = self.take_back(patience, &marker, &moved, now).await? {
+        Ok(Opened::Nothing)
+    }
+
+    /// A ticket that an explicit renewal cut off.
+    async fn open_cut_off(
+        &self,
+        patience: &Patience,
+        marker: &Ticket,
+        moved: &Moved,
+        in_grace: bool,
+        now: Timestamp,
+    ) -> Result<Opened> {
+        if let Some(ticket) = self.take_back(patience, marker, moved, now).await? {
             return self.opened(ticket, false);
         }
         // Whoever renews it may still be at it, or the renewal may still be taken back.
-        let undecided =
-            now < moved.at + self.settings().store_timeout && self.is_pending(patience, &moved, now).await?;
+        let undecided = now < moved.at + self.settings().store_timeout && self.is_pending(patience, moved, now).await?;
         Ok(if in_grace || undecided { Opened::Replaced } else { Opened::Nothing })
     }
 
@@ -161,25 +176,37 @@ impl SessionManager {
         for _ in 0..MOST_MOVES {
             let moved = moved(&ticket.record)?;
             let Some(nonce) = moved.nonce else { return Ok(None) };
-            let token = ticket.token.successor(&nonce);
-            let key = token.store_key();
-            if key != moved.to {
-                return Ok(None);
-            }
-            let Some(mut record) = self.store()?.load(patience, &key, now).await? else { return Ok(None) };
-            if record.kind == RecordKind::Pending {
-                // Whoever renewed it was cut off, or is about to do just this.
-                match self.promote(patience, &Ticket { token: token.clone(), key, record }, &moved, now).await? {
-                    Some(promoted) => record = promoted,
-                    None => return Ok(None),
-                }
-            }
-            ticket = Ticket { token, key, record };
-            if ticket.record.kind == RecordKind::Live {
-                return Ok(Some(ticket));
+            match self.next_place(patience, &ticket, &moved, &nonce, now).await? {
+                Some(next) if next.record.kind == RecordKind::Live => return Ok(Some(next)),
+                Some(next) => ticket = next,
+                None => return Ok(None),
             }
         }
         Ok(None)
+    }
+
+    /// Where a periodic renewal has moved a session: live, or moved once more.
+    async fn next_place(
+        &self,
+        patience: &Patience,
+        marker: &Ticket,
+        moved: &Moved,
+        nonce: &[u8; NONCE_BYTES],
+        now: Timestamp,
+    ) -> Result<Option<Ticket>> {
+        let token = marker.token.successor(nonce);
+        let key = token.store_key();
+        if key != moved.to {
+            return Ok(None);
+        }
+        let Some(record) = self.store()?.load(patience, &key, now).await? else { return Ok(None) };
+        let place = Ticket { token, key, record };
+        if place.record.kind != RecordKind::Pending {
+            return Ok(Some(place));
+        }
+        // Whoever renewed it was cut off, or is about to do just this.
+        let promoted = self.promote(patience, &place, moved, now).await?;
+        Ok(promoted.filter(|record| record.kind != RecordKind::Pending).map(|record| Ticket { record, ..place }))
     }
 
     async fn is_pending(&self, patience: &Patience, moved: &Moved, now: Timestamp) -> Result<bool> {

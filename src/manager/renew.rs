@@ -55,7 +55,8 @@ impl SessionManager {
                     draft = self.redraft(&ticket, log)?;
                     if moved && renewal == Renewal::Periodic {
                         // Another request has just renewed it; that serves for both.
-                        return self.write(patience, ticket, draft, log, now).await;
+                        let changed = draft.differs_from(&ticket.record) || log.clears();
+                        return if changed { self.write(patience, ticket, draft, log, now).await } else { Ok(ticket) };
                     }
                     continue;
                 }

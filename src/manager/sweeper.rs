@@ -52,5 +52,6 @@ impl Drop for Sweeper {
 
 /// Between three and five quarters, so that processes on one store do not sweep in step.
 fn jittered(interval: Duration) -> Duration {
-    interval.mul_f64(0.75 + f64::from(u16::from_le_bytes(random())) / f64::from(u16::MAX) / 2.0)
+    let factor = 0.75 + f64::from(u16::from_le_bytes(random())) / f64::from(u16::MAX) / 2.0;
+    Duration::try_from_secs_f64(interval.as_secs_f64() * factor).unwrap_or(interval)
 }

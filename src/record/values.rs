@@ -19,7 +19,7 @@ pub(crate) enum Space {
 }
 
 /// Values, shared with the store until the first change.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(crate) enum Values {
     Shared(Data),
     Changed(Vec<u8>),
@@ -154,6 +154,13 @@ impl Values {
                 Ordering::Greater => return Find::Before(start),
             }
         }
+    }
+}
+
+impl std::fmt::Debug for Values {
+    /// The length only: the bytes are the visitor's.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Values({} bytes)", self.as_bytes().len())
     }
 }
 

@@ -24,10 +24,13 @@ impl Session {
     /// # Ok(()) }
     /// ```
     pub fn get<T: DeserializeOwned>(&self, key: impl AsKey<T>) -> Result<Option<T>> {
-        self.read(|open| open.get(key.name()).map(codec::decode).transpose())
+        // Reading a value is the application's code, which may use this very session: not under its lock.
+        let value = self.read(|open| Ok(open.get(key.name()).map(<[u8]>::to_vec)))?;
+        value.as_deref().map(codec::decode).transpose()
     }
 
-    /// Sets a value. Setting the value that is there already counts as activity and stores nothing.
+    /// Sets a value. Setting the value that this request found there counts as activity and stores nothing, so that it
+    /// comes before what another request makes of the value at the same time.
     ///
     /// # Errors
     ///
@@ -183,7 +186,7 @@ impl Session {
         self.read(|open| {
             open.transient.clear();
             // A new session has nothing to remove, and nothing that would need a cookie.
-            if open.transient.takes_all || (open.draft.is_empty() && open.log.is_empty()) {
+            if open.transient.takes_all || (open.held.is_none() && open.draft.is_empty() && open.log.is_empty()) {
                 return Ok(());
             }
             open.begin_write()?;

@@ -102,6 +102,11 @@ impl ChangeLog {
         self.steps.push(Step::Clear);
     }
 
+    /// Whether there is a change that can do more to a newer record than to the one that this request has seen.
+    pub(crate) fn clears(&self) -> bool {
+        self.steps.iter().any(|step| matches!(step, Step::Clear))
+    }
+
     pub(crate) fn run(&mut self, change: Change) {
         self.steps.push(Step::Run(change));
     }

@@ -70,7 +70,10 @@ impl Session {
     #[doc(alias = "extend")]
     pub fn remember(&self, idle: Duration) -> Result<()> {
         let now = self.manager().now();
-        let left = self.with(|open| Ok(open.held.as_ref().map(|held| held.record().absolute_deadline.since(now))))?;
+        let left = self.with(|open| {
+            let held = open.held.as_ref().map(|held| held.record().absolute_deadline);
+            Ok(open.draft.absolute_deadline.or(held).map(|deadline| deadline.since(now)))
+        })?;
         let lifetime = self.lifetime()?;
         let absolute = left.unwrap_or(lifetime.absolute_duration()).max(idle);
         self.set_lifetime(lifetime.idle(idle).absolute(absolute).persistent_cookie())

@@ -77,8 +77,9 @@ impl Session {
         &self.0.head
     }
 
-    pub(crate) async fn gate(&self) -> tokio::sync::MutexGuard<'_, ()> {
-        self.0.gate.lock().await
+    /// The right to ask the store; no longer waited for than the store itself.
+    pub(crate) async fn gate(&self) -> Result<tokio::sync::MutexGuard<'_, ()>> {
+        self.patience().wait(async { Ok(self.0.gate.lock().await) }).await
     }
 
     /// Whether the store is being asked.
@@ -107,7 +108,7 @@ impl Session {
         if self.is_loaded() {
             return Ok(());
         }
-        let _gate = self.gate().await;
+        let _gate = self.gate().await?;
         if self.is_loaded() {
             return Ok(());
         }
@@ -217,6 +218,17 @@ impl Session {
             open.begin_write_ticket()?;
             f(open)
         })
+    }
+}
+
+impl Drop for Session {
+    /// A handler that unwinds drops its session: then the request commits nothing, whatever a layer further in makes of
+    /// the panic.
+    // behaviour 99
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.if_loaded(|open| open.panicked = true);
+        }
     }
 }
 

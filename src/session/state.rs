@@ -60,6 +60,8 @@ pub(crate) enum Standing {
     Outage,
     /// Another request ended the session.
     Ended,
+    /// The response said that the session could not be kept.
+    Failed,
 }
 
 /// Why the token is to change.
@@ -99,6 +101,10 @@ pub(crate) struct Open {
     pub(crate) log: ChangeLog,
     /// Counts changes, so that a closure that ran without the lock can tell whether it saw the latest.
     pub(crate) generation: u64,
+    /// Whether the draft is not yet what was committed last.
+    pub(crate) stale: bool,
+    /// Whether a handler panicked with this session in hand.
+    pub(crate) panicked: bool,
     /// Counts the sessions that this request has destroyed, so that a commit under way does not bring one back.
     pub(crate) life: u32,
     pub(crate) handle: Option<Handle>,
@@ -126,6 +132,8 @@ impl Open {
             draft: Draft::empty(limit),
             log: ChangeLog::default(),
             generation: 0,
+            stale: false,
+            panicked: false,
             life: 0,
             handle: None,
             renewal: None,
@@ -139,19 +147,55 @@ impl Open {
         }
     }
 
-    /// Makes `held` what the store has, and the draft the same with the changes that are still to be committed.
-    pub(crate) fn rebase(&mut self, held: Option<Held>) -> Result<()> {
-        let limit = self.draft.limit();
-        let mut draft = match &held {
-            Some(held) => Draft::trusted(held.record(), limit),
-            None => Draft::empty(limit),
-        };
-        self.log.apply(&mut draft)?;
-        self.handle = held.as_ref().map(|held| held.record().handle);
+    /// Makes `held` what the store has. The draft stays as it is until the changes that came meanwhile are made on it.
+    pub(crate) fn hold(&mut self, held: Option<Held>) {
+        self.handle = held.as_ref().map(|held| held.record().handle).or(self.handle.filter(|_| !self.log.is_empty()));
         self.held = held;
+        self.stale = true;
+    }
+
+    /// What is held as a draft, and the changes to make on it; nothing if the draft is up to date.
+    pub(crate) fn begin_redraft(&mut self) -> Option<(Draft, ChangeLog)> {
+        if !self.stale {
+            return None;
+        }
+        let draft = self.held_draft();
+        if self.log.is_empty() {
+            self.settle(draft);
+            return None;
+        }
+        Some((draft, std::mem::take(&mut self.log)))
+    }
+
+    /// Takes the draft over, unless there was another change: then it has to be made again.
+    pub(crate) fn end_redraft(&mut self, draft: Draft, mut log: ChangeLog, applied: Result<()>) -> Result<bool> {
+        let later = std::mem::take(&mut self.log);
+        if let Err(error) = applied {
+            // What does not fit what was merged is dropped, with all that was built on it.
+            let held = self.held_draft();
+            self.settle(held);
+            return Err(error);
+        }
+        let done = later.is_empty();
+        log.append(later);
+        self.log = log;
+        if done {
+            self.settle(draft);
+        }
+        Ok(done)
+    }
+
+    fn held_draft(&self) -> Draft {
+        match &self.held {
+            Some(held) => Draft::trusted(held.record(), self.draft.limit()),
+            None => Draft::empty(self.draft.limit()),
+        }
+    }
+
+    fn settle(&mut self, draft: Draft) {
         self.draft = draft;
+        self.stale = false;
         self.generation += 1;
-        Ok(())
     }
 
     /// The values that the application reads: transient ones where there are no others.
@@ -194,7 +238,8 @@ impl Open {
     }
 
     pub(crate) fn clear(&mut self) {
-        if !self.draft.is_empty() || !self.log.is_empty() {
+        // Another request may have added what this one does not see.
+        if self.held.is_some() || !self.draft.is_empty() || !self.log.is_empty() {
             self.draft.clear();
             self.log.clear();
             self.generation += 1;
@@ -225,11 +270,12 @@ impl Open {
     }
 
     /// Forgets what is not committed.
-    pub(crate) fn discard(&mut self) -> Result<()> {
-        let first = self.ending.drain(..).next();
-        let held = first.or_else(|| self.held.take());
+    pub(crate) fn discard(&mut self) {
+        let held = self.ending.drain(..).next().or_else(|| self.held.take());
         self.forget();
-        self.rebase(held)
+        self.hold(held);
+        let draft = self.held_draft();
+        self.settle(draft);
     }
 
     fn forget(&mut self) {
@@ -269,14 +315,24 @@ impl Open {
     pub(crate) fn check_not_ended(&self) -> Result<()> {
         match self.standing {
             Standing::Ended => Err(Error::new(ErrorKind::Ended, "another request ended this session")),
-            Standing::Usable | Standing::Replaced | Standing::Outage => Ok(()),
+            Standing::Failed | Standing::Usable | Standing::Replaced | Standing::Outage => Ok(()),
         }
     }
 
     /// As [`check_writable`](Self::check_writable), for the end of the session: a sealed one ends with its cookie.
     pub(crate) fn check_endable(&self) -> Result<()> {
+        // Whoever was told that it is over has no power over what came after it.
+        self.check_not_ended()?;
         let needs = matches!(self.held, Some(Held::Sealed(_)));
         if self.sent && needs { Err(needs_cookie()) } else { self.check_writable() }
+    }
+
+    /// What was said not to be kept is not kept later.
+    pub(crate) fn check_keepable(&self) -> Result<()> {
+        if self.standing == Standing::Failed {
+            return Err(Error::new(ErrorKind::Unavailable, "the response said that the session could not be kept"));
+        }
+        self.check_not_ended()
     }
 
     pub(crate) fn check_writable(&self) -> Result<()> {
@@ -285,6 +341,7 @@ impl Open {
                 "this ticket was replaced a moment ago; the visitor's next request brings the new one"
             }
             Standing::Outage => "the session store is away, so nothing can be kept",
+            Standing::Failed => return self.check_keepable(),
             Standing::Usable | Standing::Ended => return Ok(()),
         };
         Err(Error::new(ErrorKind::ReadOnly, why))

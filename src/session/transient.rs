@@ -46,7 +46,8 @@ impl Session {
     /// ```
     #[doc(alias = "get_t")]
     pub fn get_transient<T: DeserializeOwned>(&self, key: impl AsKey<T>) -> Result<Option<T>> {
-        self.transient(|transient| transient.get(key.name()).map(codec::decode).transpose())
+        let value = self.transient(|transient| Ok(transient.get(key.name()).map(<[u8]>::to_vec)))?;
+        value.as_deref().map(codec::decode).transpose()
     }
 
     /// Removes the transient value of a key, and answers whether there was one.
@@ -78,7 +79,6 @@ impl Session {
     /// session.set("email", "robot@example.org")?; // no cookie, no record
     /// # Ok(()) }
     /// ```
-    #[doc(alias = "set_transient")]
     pub fn write_transient(&self, all: bool) -> Result<()> {
         self.transient(|transient| {
             transient.takes_all = all;

@@ -18,12 +18,30 @@ type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 pin_project! {
     /// The body of a response. If its request used the session, it is polled with it, and what it changes is saved when
-    /// it ends; a body that is dropped before saves nothing.
+    /// it ends. Servers drop a body that has sent all that it announced, or whose client is gone: then what it changed is
+    /// saved as well, and an error can only be logged.
     pub struct SessionBody<B> {
         #[pin]
         content: Content<B>,
         session: Option<Session>,
         saving: Option<BoxFuture<'static, Result<()>>>,
+    }
+
+    impl<B> PinnedDrop for SessionBody<B> {
+        fn drop(this: Pin<&mut Self>) {
+            let this = this.project();
+            if let Some(session) = this.session.take().filter(|session| session.has_changes())
+                && this.saving.is_none()
+                && !std::thread::panicking()
+                && let Ok(runtime) = tokio::runtime::Handle::try_current()
+            {
+                runtime.spawn(async move {
+                    if let Err(error) = session.save().await {
+                        events::body_failed(&error);
+                    }
+                });
+            }
+        }
     }
 }
 
@@ -47,6 +65,12 @@ impl<B> SessionBody<B> {
 
     pub(super) fn text(text: String) -> Self {
         Self { content: Content::Text { body: Full::from(text) }, session: None, saving: None }
+    }
+}
+
+impl<B: Default> Default for SessionBody<B> {
+    fn default() -> Self {
+        Self::plain(B::default())
     }
 }
 

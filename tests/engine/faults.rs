@@ -14,16 +14,17 @@ use crate::harness::*;
 const AT_ONCE: Duration = Duration::from_secs(5);
 
 // behaviours 35 and 101, defect 17
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_load_that_fails_is_no_empty_session() -> Result {
     let site = Site::new();
     let mut visitor = Visitor::with(&site, &[("a", 1)]).await?;
-    site.store.on(Verb::Load).fail_before();
+    site.store.on(Verb::Load).always().fail_before();
     let session = visitor.request(&site);
     assert_eq!(kind(session.load().await), Some(ErrorKind::Unavailable));
     assert_eq!(kind(session.set("a", 2)), Some(ErrorKind::NotLoaded));
     assert!(session.commit(200).await.edits.is_empty());
-    assert_eq!(site.store.total_calls(), 2, "nothing was written");
+    assert_eq!(site.store.total_calls(), 1 + 3, "it was tried three times, and nothing was written");
+    site.store.forget_faults();
     session.load().await?;
     assert_eq!(session.get::<u32>("a")?, Some(1), "the next call tries again");
     assert_eq!(visitor.number(&site, "a").await?, Some(1));
@@ -31,13 +32,14 @@ async fn a_load_that_fails_is_no_empty_session() -> Result {
 }
 
 // behaviour 101
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn with_the_anonymous_policy_the_request_goes_on_and_keeps_nothing() -> Result {
     let site = Site::with(|builder| builder.outage(OutagePolicy::Anonymous));
     let mut visitor = Visitor::logged_in(&site, "ana").await?;
     visitor.visit(&site, |session| session.set("a", 1)).await?;
-    site.store.on(Verb::Load).fail_before();
+    site.store.on(Verb::Load).always().fail_before();
     let session = visitor.arrive(&site).await?;
+    site.store.forget_faults();
     assert_eq!((session.get::<u32>("a")?, session.user()?, session.len()?), (None, None, 0));
     let refused = [
         kind(session.set("a", 2)),
@@ -327,5 +329,15 @@ async fn a_load_that_was_cut_off_is_begun_again() -> Result {
     assert!(tokio::time::timeout(SECOND, session.load()).await.is_err());
     session.load().await?;
     assert_eq!(session.get::<u32>("a")?, Some(1));
+    Ok(())
+}
+
+// defect 28
+#[tokio::test(start_paused = true)]
+async fn a_load_that_fails_once_is_tried_again() -> Result {
+    let site = Site::new();
+    let mut visitor = Visitor::with(&site, &[("a", 1)]).await?;
+    site.store.on(Verb::Load).fail_before();
+    assert_eq!(visitor.number(&site, "a").await?, Some(1));
     Ok(())
 }

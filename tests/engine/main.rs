@@ -12,4 +12,5 @@ mod outcomes;
 mod races;
 mod renewals;
 mod sealed;
+mod tasks;
 mod transient;

@@ -174,10 +174,9 @@ impl World {
                 .sessions
                 .get(&number)
                 .is_some_and(|session| session.renewals[epoch..].iter().all(|at| now < *at + GRACE + LONGEST_REQUEST));
-            if reached {
-                self.sessions.remove(&number);
-            }
-            (request.removes, request.issues) = (true, false);
+            // The cookie goes with the session, and not if somebody else has ended it.
+            let ended = reached && self.sessions.remove(&number).is_some_and(|session| session.is_live(now));
+            (request.removes, request.issues) = (ended, false);
         }
         let Some((number, revision, epoch)) = request.opened else {
             if !request.changes.is_empty() && !request.view.is_nothing() {
