@@ -5,37 +5,41 @@ use super::commit::{Outcome, Work, needs_cookie};
 use crate::error::Result;
 use crate::events;
 use crate::record::{Handle, Record, RecordKind};
-use crate::sealed::Sealer;
+use crate::sealed::{Sealer, Unsealed};
 use crate::session::state::{Held, Open, Reply};
 use crate::session::{Draft, Session};
 
 impl SessionManager {
     /// Opens the session that a request brought; an empty one where it brought none that the seal holds for.
     pub(super) fn unseal(&self, sealer: &Sealer, session: &Session, open: &mut Open) {
-        let (unsealed, sent) = match sealer.open(session.head()) {
-            Ok(found) => found,
-            Err(error) => return events::unreadable(&error),
-        };
+        let mut is_forged = true;
+        let (_, sent) = sealer.open(session.head(), |unsealed| {
+            is_forged = false;
+            let usable = unsealed.and_then(|unsealed| self.use_sealed(unsealed, open));
+            usable.unwrap_or_else(|error| {
+                events::unreadable(&error);
+                None
+            })
+        });
         open.cookie_sent = sent;
-        let Some(unsealed) = unsealed else {
-            return if sent {
-                events::forged()
-            };
-        };
+        if sent && is_forged {
+            events::forged();
+        }
+    }
+
+    /// Takes a record that its seal holds for; nothing if its time is over.
+    fn use_sealed(&self, unsealed: Unsealed, open: &mut Open) -> Result<Option<()>> {
         let record = unsealed.record;
         if record.kind != RecordKind::Live || record.is_expired(self.now()) {
-            return events::expired();
+            events::expired();
+            return Ok(None);
         }
-        match Draft::of(&record, self.settings().record_limit) {
-            Ok(draft) => {
-                events::loaded(record.handle);
-                open.reseal = unsealed.by_older_secret;
-                open.handle = Some(record.handle);
-                open.draft = draft;
-                open.held = Some(Held::Sealed(record));
-            }
-            Err(error) => events::unreadable(&error),
-        }
+        open.draft = Draft::of(&record, self.settings().record_limit)?;
+        events::loaded(record.handle);
+        open.reseal = unsealed.by_older_secret;
+        open.handle = Some(record.handle);
+        open.held = Some(Held::Sealed(record));
+        Ok(Some(()))
     }
 
     /// Seals what the request made of its session, and takes away what it ended.

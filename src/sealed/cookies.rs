@@ -115,19 +115,24 @@ impl Sealer {
             .into_iter()
     }
 
-    /// The record that a request brought; the second answer is whether it brought a cookie of the name at all.
-    pub(crate) fn open(&self, head: &dyn RequestHead) -> Result<(Option<Unsealed>, bool)> {
+    /// Shows the records that a request brought, until one is taken; the second answer is whether it brought a cookie of
+    /// the name at all. What opens and is of no use, as what has expired, hides nothing that comes behind it.
+    pub(crate) fn open<T>(
+        &self,
+        head: &dyn RequestHead,
+        mut take: impl FnMut(Result<Unsealed>) -> Option<T>,
+    ) -> (Option<T>, bool) {
         let mut sent = false;
         let firsts = self.parts(head, 0, &mut sent);
-        for first in firsts {
-            if first.index == 0
-                && let Some((body, newest)) = self.assemble(head, first)
-            {
-                let record = Record::decode(decompress(body, self.record_limit + 2048)?)?;
-                return Ok((Some(Unsealed { record, by_older_secret: !newest }), true));
-            }
-        }
-        Ok((None, sent))
+        let mut whole = firsts.into_iter().filter(|first| first.index == 0).filter_map(|first| {
+            let (body, newest) = self.assemble(head, first)?;
+            Some(self.read(body).map(|record| Unsealed { record, by_older_secret: !newest }))
+        });
+        (whole.find_map(&mut take), sent)
+    }
+
+    fn read(&self, body: Vec<u8>) -> Result<Record> {
+        Record::decode(decompress(body, self.record_limit + 2048)?)
     }
 
     fn assemble(&self, head: &dyn RequestHead, first: Part) -> Option<(Vec<u8>, bool)> {
@@ -228,6 +233,11 @@ mod tests {
         (Sealer::new(store, &cookie, 1024 * 1024), cookie)
     }
 
+    /// The first record that a request brought, if it can be read.
+    fn opened(sealer: &Sealer, head: &dyn RequestHead) -> Result<Option<Record>> {
+        sealer.open(head, |unsealed| Some(unsealed.map(|unsealed| unsealed.record))).0.transpose()
+    }
+
     /// The `Cookie` header that a browser makes of `Set-Cookie` headers.
     fn sent(set: &[String]) -> String {
         let pairs = set.iter().filter(|set| !set.contains("Max-Age=0")).filter_map(|set| set.split(';').next());
@@ -246,9 +256,7 @@ mod tests {
                 Ok(set) => {
                     assert!(set.iter().all(|set| set.len() <= 4096), "{:?}", set.iter().map(String::len));
                     counts.push(set.len());
-                    let (unsealed, was_sent) = sealer.open(&sent(&set)).expect("opens");
-                    assert_eq!(unsealed.map(|unsealed| unsealed.record), Some(record));
-                    assert!(was_sent);
+                    assert_eq!(opened(&sealer, &sent(&set)).expect("opens"), Some(record));
                 }
                 Err(error) => {
                     assert_eq!(error.kind(), ErrorKind::TooLarge);
@@ -266,9 +274,9 @@ mod tests {
         record.data = Data::from(vec![7; 200_000]);
         let set = sealer.seal(&record, AGE, &cookie, &()).expect("fits");
         assert_eq!(set.len(), 1);
-        assert_eq!(sealer.open(&sent(&set)).expect("opens").0.map(|unsealed| unsealed.record), Some(record));
+        assert_eq!(opened(&sealer, &sent(&set)).expect("opens"), Some(record));
         let small = Sealer { record_limit: 1024, ..sealer };
-        assert_eq!(small.open(&sent(&set)).map(drop).expect_err("a bomb").kind(), ErrorKind::Decode);
+        assert_eq!(opened(&small, &sent(&set)).expect_err("a bomb").kind(), ErrorKind::Decode);
     }
 
     #[test]
@@ -277,7 +285,7 @@ mod tests {
         let (a, b) = (record(5_000), record(5_000));
         let seal = |record| sealer.seal(record, AGE, &cookie, &()).expect("fits");
         let (a, b) = (seal(&a), seal(&b));
-        let opens = |set: &[String]| sealer.open(&sent(set)).expect("reads").0.is_some();
+        let opens = |set: &[String]| opened(&sealer, &sent(set)).expect("reads").is_some();
         assert!(opens(&a) && opens(&b));
         assert!(!opens(&[a[0].clone(), b[1].clone()]), "one of each");
         assert!(!opens(&a[..1]) && !opens(&a[1..]), "one of two");
@@ -285,6 +293,22 @@ mod tests {
         assert!(!opens(&swapped), "the other way round");
         // Both answers' cookies at once, as after a change of the path: the first that is whole wins.
         assert!(opens(&[b[0].clone(), a[0].clone(), a[1].clone()]));
+    }
+
+    #[test]
+    fn what_is_not_taken_hides_nothing_behind_it() {
+        let (sealer, cookie) = sealer();
+        let (first, second) = (record(10), record(20));
+        let seal = |record| sealer.seal(record, AGE, &cookie, &()).expect("fits").remove(0);
+        let both = sent(&[seal(&first), "__Host-sid=forged".to_owned(), seal(&second)]);
+        let mut shown = Vec::new();
+        let (taken, was_sent) = sealer.open(&both, |unsealed| {
+            shown.push(unsealed.expect("reads").record);
+            None::<()>
+        });
+        assert_eq!((taken, was_sent), (None, true));
+        assert_eq!(shown, [first, second]);
+        assert!(!sealer.open(&(), |_| Some(())).1);
     }
 
     #[test]

@@ -6,7 +6,7 @@ mod secrets;
 
 use std::fmt;
 
-pub(crate) use cookies::Sealer;
+pub(crate) use cookies::{Sealer, Unsealed};
 pub use secrets::Secrets;
 
 /// Keeps each session in its visitor's cookie, encrypted and authenticated: no server state at all.

@@ -9,4 +9,5 @@ mod lifecycle;
 mod lost;
 mod races;
 mod renewals;
+mod sealed;
 mod transient;
