@@ -8,10 +8,11 @@ use crate::command::{self, Failure, Result, cargo, succeeds};
 
 pub(super) fn run() -> Result<Done> {
     components()?;
-    Ok(match valgrind() {
-        Ok(()) => Done::Fully,
-        Err(why) => Done::Except(format!("the instruction guard will not run: {why}")),
-    })
+    let missing = [("the instruction guard", valgrind()), ("the fuzzers", cpp())];
+    let missing =
+        missing.into_iter().filter_map(|(what, there)| Some(format!("{what} will not run: {}", there.err()?)));
+    let missing = missing.collect::<Vec<_>>().join("; ");
+    Ok(if missing.is_empty() { Done::Fully } else { Done::Except(missing) })
 }
 
 /// rustfmt and clippy, without which nothing can be checked.
@@ -27,26 +28,36 @@ fn components() -> Result {
     Ok(())
 }
 
-/// valgrind, which counts instructions. It is the only thing that may be missing.
+/// valgrind, which counts instructions.
 pub(super) fn valgrind() -> Result {
-    if succeeds(Command::new("valgrind").arg("--version")) {
+    installed("valgrind", "valgrind")
+}
+
+/// A C++ compiler, which builds the fuzzer.
+pub(crate) fn cpp() -> Result {
+    installed("c++", "g++")
+}
+
+/// A program that may be missing, or else the Debian package that has it.
+fn installed(program: &str, package: &str) -> Result {
+    if succeeds(Command::new(program).arg("--version")) {
         return Ok(());
     }
     if !Path::new("/etc/debian_version").exists() || !is_root() {
-        return Err(Failure::new("valgrind is missing, and installing it takes root on Debian"));
+        return Err(Failure::new(format!("{program} is missing, and installing it takes root on Debian")));
     }
     let apt = || {
         let mut apt = Command::new("apt-get");
         apt.env("DEBIAN_FRONTEND", "noninteractive");
         apt
     };
-    let because = |failure| Failure::new(format!("valgrind is missing, and {failure}"));
+    let because = |failure| Failure::new(format!("{program} is missing, and {failure}"));
     command::run(apt().arg("update")).map_err(because)?;
-    command::run(apt().args(["install", "-y", "--no-install-recommends", "valgrind"])).map_err(because)?;
-    if succeeds(Command::new("valgrind").arg("--version")) {
+    command::run(apt().args(["install", "-y", "--no-install-recommends", package])).map_err(because)?;
+    if succeeds(Command::new(program).arg("--version")) {
         Ok(())
     } else {
-        Err(Failure::new("valgrind was installed and cannot be run"))
+        Err(Failure::new(format!("{package} was installed, and {program} cannot be run")))
     }
 }
 
