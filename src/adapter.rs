@@ -58,6 +58,30 @@ impl RequestHead for () {
 }
 
 /// The headers of a response, as far as a session changes them.
+///
+/// ```
+/// use cloakroom::adapter::ResponseHead;
+/// use std::borrow::Cow;
+///
+/// /// The headers of a framework that keeps them in a list.
+/// struct Headers(Vec<(String, String)>);
+///
+/// impl ResponseHead for Headers {
+///     fn headers(&self, name: &str, show: &mut dyn FnMut(&[u8])) {
+///         let named = self.0.iter().filter(|(known, _)| known.eq_ignore_ascii_case(name));
+///         named.for_each(|(_, value)| show(value.as_bytes()));
+///     }
+///
+///     fn append(&mut self, name: &str, value: Cow<'static, str>) {
+///         self.0.push((name.to_owned(), value.into_owned()));
+///     }
+///
+///     fn replace(&mut self, name: &str, value: Cow<'static, str>) {
+///         self.0.retain(|(known, _)| !known.eq_ignore_ascii_case(name));
+///         self.append(name, value);
+///     }
+/// }
+/// ```
 pub trait ResponseHead {
     /// Shows the value of every header of this name, in order.
     fn headers(&self, name: &str, show: &mut dyn FnMut(&[u8]));
@@ -89,6 +113,39 @@ pub(crate) enum TicketChange {
     Header(String),
 }
 
+impl TicketChange {
+    /// One more `Set-Cookie` header; nearly always there is one.
+    pub(crate) fn add_cookie(&mut self, cookie: String) {
+        *self = match std::mem::take(self) {
+            Self::None | Self::Header(_) => Self::Cookie(cookie),
+            Self::Cookie(first) => Self::Cookies(vec![first, cookie]),
+            Self::Cookies(mut cookies) => {
+                cookies.push(cookie);
+                Self::Cookies(cookies)
+            }
+        };
+    }
+
+    pub(crate) fn cookies(&self) -> &[String] {
+        match self {
+            Self::Cookie(cookie) => std::slice::from_ref(cookie),
+            Self::Cookies(cookies) => cookies,
+            Self::None | Self::Header(_) => &[],
+        }
+    }
+}
+
+impl fmt::Debug for TicketChange {
+    /// Not the values: they are tickets.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::None => "None",
+            Self::Cookie(_) | Self::Cookies(_) => "Cookies(…)",
+            Self::Header(_) => "Header(…)",
+        })
+    }
+}
+
 impl HeaderEdits {
     /// Whether there is nothing to change: the session was not looked at.
     ///
@@ -113,12 +170,7 @@ impl HeaderEdits {
     /// # }
     /// ```
     pub fn set_cookies(&self) -> impl Iterator<Item = &str> {
-        let cookies = match &self.change {
-            TicketChange::Cookie(cookie) => std::slice::from_ref(cookie),
-            TicketChange::Cookies(cookies) => cookies,
-            TicketChange::None | TicketChange::Header(_) => &[],
-        };
-        cookies.iter().map(String::as_str)
+        self.change.cookies().iter().map(String::as_str)
     }
 
     /// Makes the changes: adds the cookie behind the application's own, says that the answer depends on the cookie, and
@@ -173,7 +225,7 @@ impl fmt::Debug for HeaderEdits {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("HeaderEdits")
             .field("looked", &self.looked)
-            .field("changes_ticket", &(self.change != TicketChange::None))
+            .field("change", &self.change)
             .finish_non_exhaustive()
     }
 }

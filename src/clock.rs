@@ -102,6 +102,20 @@ impl fmt::Debug for Timestamp {
 }
 
 /// Where the engine reads the time; [`SystemClock`] unless a test brings its own.
+///
+/// ```
+/// use cloakroom::{Clock, Timestamp};
+///
+/// /// A clock that is an hour ahead.
+/// #[derive(Debug)]
+/// struct Ahead;
+///
+/// impl Clock for Ahead {
+///     fn now(&self) -> Timestamp {
+///         Timestamp::now() + std::time::Duration::from_secs(3600)
+///     }
+/// }
+/// ```
 pub trait Clock: fmt::Debug + Send + Sync + 'static {
     /// This instant.
     fn now(&self) -> Timestamp;

@@ -28,6 +28,18 @@ struct Inner {
 }
 
 /// The kinds of [`Error`], each with the status that it is answered with unless the application chooses another.
+///
+/// ```
+/// use cloakroom::{Error, ErrorKind};
+///
+/// fn advice(error: &Error) -> &'static str {
+///     match error.kind() {
+///         ErrorKind::Ended => "Please sign in again.",
+///         ErrorKind::Conflict | ErrorKind::Unavailable | ErrorKind::Full => "Please try again.",
+///         _ => "Something went wrong.",
+///     }
+/// }
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {

@@ -54,6 +54,10 @@ pub(crate) fn touch_failed(handle: Handle, error: &Error) {
     warn!(target: TARGET, %handle, %error, "the activity could not be noted");
 }
 
+pub(crate) fn renewal_failed(handle: Handle, error: &Error) {
+    warn!(target: TARGET, %handle, %error, "the ticket could not be renewed in its time");
+}
+
 pub(crate) fn store_failed(error: &Error, attempt: u32) {
     warn!(target: TARGET, %error, attempt, "the store failed");
 }

@@ -58,6 +58,13 @@ impl<T: ?Sized> Clone for Key<T> {
 
 impl<T: ?Sized> Copy for Key<T> {}
 
+/// For calls that need the name alone, as `session.remove(CART)`.
+impl<T: ?Sized> AsRef<str> for Key<T> {
+    fn as_ref(&self) -> &str {
+        self.name
+    }
+}
+
 impl<T: ?Sized> fmt::Debug for Key<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Key({:?})", self.name)

@@ -1,3 +1,12 @@
+// In the README these names lead to the files. Markdown takes the first definition, so here they lead to the pages.
+//! [lifecycle]: crate::guide::lifecycle
+//! [security]: crate::guide::security
+//! [ambient]: crate::guide::ambient
+//! [concurrency]: crate::guide::concurrency
+//! [stores]: crate::guide::stores
+//! [testing]: crate::guide::testing
+//! [coming from]: crate::guide::coming_from
+//!
 #![doc = include_str!("../README.md")]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
@@ -6,11 +15,14 @@ pub mod adapter;
 mod axum;
 mod clock;
 mod codec;
+mod config;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 mod cookie;
 mod error;
 mod events;
+#[cfg(any(doc, doctest))]
+pub mod guide;
 mod key;
 mod lifetime;
 mod manager;
@@ -26,6 +38,7 @@ mod token;
 pub mod tower;
 
 pub use clock::{Clock, SystemClock, Timestamp};
+pub use config::Config;
 pub use cookie::{CookieConfig, SameSite};
 pub use error::{ConfigError, Error, ErrorKind, Result};
 pub use key::{AsKey, Key};

@@ -34,6 +34,13 @@ pub struct Lifetime {
 }
 
 /// What becomes of the cookie when the browser is closed.
+///
+/// ```
+/// use cloakroom::{CookieKind, Lifetime};
+///
+/// assert_eq!(Lifetime::default().cookie_kind(), CookieKind::Persistent);
+/// assert_eq!(Lifetime::aal2().cookie_kind(), CookieKind::Browser);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum CookieKind {

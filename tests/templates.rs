@@ -114,3 +114,58 @@ mod serde_view {
         .await;
     }
 }
+
+mod tera {
+    use ::tera::{Context, Tera};
+
+    use super::{Session, in_request};
+
+    /// The context of every page: the application adds the session once, where it renders.
+    fn context() -> Result<Context, Box<dyn std::error::Error>> {
+        let mut context = Context::new();
+        context.insert("session", &Session::current()?.view()?);
+        Ok(context)
+    }
+
+    #[tokio::test]
+    async fn pages_see_the_session() {
+        in_request(|| {
+            let mut tera = Tera::default();
+            let page = "{{ session.email }}|{% for item in session.cart %}{{ item.count }} {{ item.name }},{% endfor %}\
+                        {% if session.user %}{{ session.user }}{% endif %}{% if session.missing %}!{% endif %}";
+            tera.add_raw_template("page.html", page).expect("a template");
+            let page = tera.render("page.html", &context().expect("a context")).expect("renders");
+            assert_eq!(page, "&lt;ana&gt;@example.org|2 mug,1 pen,ana");
+        })
+        .await;
+    }
+}
+
+mod askama {
+    use ::askama::Template;
+    use serde_json::Value;
+
+    use super::{Session, in_request};
+
+    /// Askama checks its templates when they are compiled, so the view goes through a value that it can index.
+    #[derive(Template)]
+    #[template(
+        source = "{% if let Some(email) = session[\"email\"].as_str() %}{{ email }}{% endif %}|\
+                  {% if let Some(cart) = session[\"cart\"].as_array() %}\
+                  {% for item in cart %}{{ item[\"count\"] }},{% endfor %}{% endif %}",
+        ext = "html"
+    )]
+    struct Page {
+        session: Value,
+    }
+
+    #[tokio::test]
+    async fn pages_see_the_session() {
+        in_request(|| {
+            let view = Session::current().and_then(|session| session.view()).expect("reads");
+            let page = Page { session: serde_json::to_value(view).expect("writes") };
+            assert_eq!(page.render().expect("renders"), "&#60;ana&#62;@example.org|2,1,");
+        })
+        .await;
+    }
+}

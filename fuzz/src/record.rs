@@ -36,7 +36,7 @@ pub(crate) fn run(input: &[u8]) {
 }
 
 /// A session, its key in a store and its cookie.
-static KNOWN: LazyLock<Known> = LazyLock::new(|| {
+pub(crate) static KNOWN: LazyLock<Known> = LazyLock::new(|| {
     block_on(async {
         let (store, clock) = (Arc::new(MemoryStore::new()), FakeClock::new());
         let manager = manager(Arc::clone(&store), &clock).build().expect("it can be built");
@@ -49,10 +49,10 @@ static KNOWN: LazyLock<Known> = LazyLock::new(|| {
     })
 });
 
-struct Known {
+pub(crate) struct Known {
     cookies: Cookies,
     key: StoreKey,
-    record: Record,
+    pub(crate) record: Record,
 }
 
 /// Reads bytes as a record; what can be read is written the same.

@@ -4,9 +4,29 @@ use axum::Router;
 use axum::body::Body;
 use axum::http::{HeaderValue, Request, header};
 use axum::routing::get;
-use cloakroom::{MemoryStore, Result, Session, SessionManager};
+use cloakroom::{CookieStore, MemoryStore, Result, Secrets, Session, SessionManager};
 use http_body_util::BodyExt;
 use tower::Service;
+
+/// Where sessions are kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kept {
+    Nowhere,
+    Memory,
+    Cookie,
+}
+
+impl Kept {
+    pub(crate) const ALL: [Self; 3] = [Self::Nowhere, Self::Memory, Self::Cookie];
+
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Nowhere => "nowhere",
+            Self::Memory => "memory",
+            Self::Cookie => "cookie",
+        }
+    }
+}
 
 /// What a request does with its session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,9 +59,19 @@ pub(crate) struct Subject {
 }
 
 impl Subject {
-    /// Handlers with sessions in memory, and a session of six values, about 300 bytes.
-    pub(crate) fn with_sessions(operation: Operation) -> Self {
-        let sessions = SessionManager::new(MemoryStore::new());
+    pub(crate) fn new(kept: Kept, operation: Operation) -> Self {
+        match kept {
+            Kept::Nowhere => Self::without_sessions(operation),
+            Kept::Memory => Self::with_sessions(SessionManager::new(MemoryStore::new()), operation),
+            Kept::Cookie => {
+                let store = CookieStore::new(Secrets::random_for_development());
+                Self::with_sessions(SessionManager::new(store), operation)
+            }
+        }
+    }
+
+    /// Handlers with sessions, and a session of six values, about 300 bytes.
+    fn with_sessions(sessions: SessionManager, operation: Operation) -> Self {
         let app = Router::new()
             .route("/untouched", get(|| async { "ok" }))
             .route("/read", get(read))
@@ -50,7 +80,7 @@ impl Subject {
             .route("/fill", get(fill))
             .layer(sessions.layer())
             .with_state(());
-        let mut subject = Self::new(app, "/fill");
+        let mut subject = Self::of(app, "/fill");
         let cookie = subject.send();
         subject.path = format!("/{}", operation.name());
         // Shared from the start, as a header is that hyper has read.
@@ -59,7 +89,7 @@ impl Subject {
     }
 
     /// The same handlers without a session, behind a layer that does nothing.
-    pub(crate) fn without_sessions(operation: Operation) -> Self {
+    fn without_sessions(operation: Operation) -> Self {
         let app = Router::new()
             .route("/untouched", get(|| async { "ok" }))
             .route("/read", get(|| async { Ok::<_, cloakroom::Error>(email()) }))
@@ -67,12 +97,12 @@ impl Subject {
             .route("/new", get(|| async { Ok::<_, cloakroom::Error>("ok") }))
             .layer(tower::layer::layer_fn(|inner| inner))
             .with_state(());
-        let mut subject = Self::new(app, &format!("/{}", operation.name()));
+        let mut subject = Self::of(app, &format!("/{}", operation.name()));
         subject.cookie = (operation != Operation::New).then(|| shared(&format!("__Host-sid={}", "A".repeat(43))));
         subject
     }
 
-    fn new(app: Router, path: &str) -> Self {
+    fn of(app: Router, path: &str) -> Self {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
         Self { runtime, app, path: path.to_owned(), cookie: None }
     }

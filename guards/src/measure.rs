@@ -3,30 +3,23 @@
 use std::process::{Command, ExitCode};
 use std::time::{Duration, Instant};
 
-use crate::app::{Operation, Subject};
-
-const WITH: &str = "with";
-const WITHOUT: &str = "without";
-
-fn subject(side: &str, operation: Operation) -> Subject {
-    if side == WITH { Subject::with_sessions(operation) } else { Subject::without_sessions(operation) }
-}
+use crate::app::{Kept, Operation, Subject};
 
 /// Heap allocations that sessions add to a request, on average of many.
-pub(crate) fn added_allocations(operation: Operation) -> f64 {
-    let count = |side| {
-        let mut subject = subject(side, operation);
+pub(crate) fn added_allocations(kept: Kept, operation: Operation) -> f64 {
+    let count = |kept| {
+        let mut subject = Subject::new(kept, operation);
         subject.run(1_000);
         const REQUESTS: usize = 2_000;
         let allocations = allocation_counter::measure(|| subject.run(REQUESTS)).count_total;
         allocations as f64 / REQUESTS as f64
     };
-    count(WITH) - count(WITHOUT)
+    count(kept) - count(Kept::Nowhere)
 }
 
 /// Nanoseconds that sessions add to a request: the median of many short runs, the two sides in turn.
-pub(crate) fn added_nanoseconds(operation: Operation) -> f64 {
-    let (mut with, mut without) = (subject(WITH, operation), subject(WITHOUT, operation));
+pub(crate) fn added_nanoseconds(kept: Kept, operation: Operation) -> f64 {
+    let (mut with, mut without) = (Subject::new(kept, operation), Subject::new(Kept::Nowhere, operation));
     const REQUESTS: usize = 2_000;
     let time = |subject: &mut Subject| -> Duration {
         let start = Instant::now();
@@ -47,21 +40,21 @@ pub(crate) fn added_nanoseconds(operation: Operation) -> f64 {
 
 /// Instructions that sessions add to a request, counted by callgrind in runs of two lengths, so that the start of the
 /// program does not count.
-pub(crate) fn added_instructions(operation: Operation) -> Result<f64, String> {
-    let each = |side| -> Result<f64, String> {
+pub(crate) fn added_instructions(kept: Kept, operation: Operation) -> Result<f64, String> {
+    let each = |kept| -> Result<f64, String> {
         let (short, long) = (200, 1_200);
-        let difference = collected(side, operation, long)? - collected(side, operation, short)?;
+        let difference = collected(kept, operation, long)? - collected(kept, operation, short)?;
         Ok(difference / f64::from(long - short))
     };
-    Ok(each(WITH)? - each(WITHOUT)?)
+    Ok(each(kept)? - each(Kept::Nowhere)?)
 }
 
-fn collected(side: &str, operation: Operation, requests: u32) -> Result<f64, String> {
+fn collected(kept: Kept, operation: Operation, requests: u32) -> Result<f64, String> {
     let program = std::env::current_exe().map_err(|error| error.to_string())?;
     let output = Command::new("valgrind")
         .args(["--tool=callgrind", "--callgrind-out-file=/dev/null"])
         .arg(program)
-        .args(["--loop", side, operation.name(), &requests.to_string()])
+        .args(["--loop", kept.name(), operation.name(), &requests.to_string()])
         .output()
         .map_err(|error| format!("valgrind: {error}"))?;
     let log = String::from_utf8_lossy(&output.stderr);
@@ -70,11 +63,12 @@ fn collected(side: &str, operation: Operation, requests: u32) -> Result<f64, Str
 }
 
 /// What runs under callgrind.
-pub(crate) fn run_loop(side: &str, operation: &str, requests: &str) -> ExitCode {
+pub(crate) fn run_loop(kept: &str, operation: &str, requests: &str) -> ExitCode {
+    let kept = Kept::ALL.into_iter().find(|known| known.name() == kept);
     let operation = Operation::ALL.into_iter().find(|known| known.name() == operation);
-    match (operation, requests.parse()) {
-        (Some(operation), Ok(requests)) => {
-            subject(side, operation).run(requests);
+    match (kept, operation, requests.parse()) {
+        (Some(kept), Some(operation), Ok(requests)) => {
+            Subject::new(kept, operation).run(requests);
             ExitCode::SUCCESS
         }
         _ => ExitCode::from(2),

@@ -1,7 +1,7 @@
 //! The attributes of the cookie; what a browser would drop is refused when the manager is built.
 
 use std::borrow::Cow;
-use std::fmt::Write;
+use std::fmt;
 use std::time::Duration;
 
 use crate::error::ConfigError;
@@ -34,6 +34,11 @@ pub struct CookieConfig {
 }
 
 /// When a browser sends the cookie along with requests that other sites started.
+///
+/// ```
+/// # use cloakroom::{CookieConfig, SameSite};
+/// let intranet = CookieConfig::new("desk").same_site(SameSite::Strict);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SameSite {
@@ -69,6 +74,12 @@ impl CookieConfig {
             http_only: true,
             partitioned: false,
         }
+    }
+
+    /// The same cookie under another name.
+    pub(crate) fn name(mut self, name: impl Into<Cow<'static, str>>) -> Self {
+        self.name = name.into();
+        self
     }
 
     /// Sends the cookie to this domain and all below it. Only where several hosts share one session.
@@ -265,24 +276,34 @@ pub(crate) struct Cookie {
 impl Cookie {
     /// The value of a `Set-Cookie` header; with no `Max-Age` the browser forgets the cookie when it is closed.
     pub(crate) fn set(&self, value: &str, max_age: Option<Duration>) -> String {
-        self.set_named(&self.name, value, max_age)
+        self.set_by(&self.name, value.len(), max_age, |text| text.push_str(value))
     }
 
-    /// The same for a cookie with another name, as one of several that make up a session.
-    pub(crate) fn set_named(&self, name: &str, value: &str, max_age: Option<Duration>) -> String {
-        // A session in its last second would otherwise tell the browser to forget it at once.
-        let seconds = max_age.map(|age| age.min(LONGEST_COOKIE).as_millis().div_ceil(1_000).max(1));
-        let digits = seconds.map_or(0, |seconds| MAX_AGE.len() + seconds.ilog10() as usize + 1);
+    /// The same for a cookie of another name, as one of several that make up a session, and a value of this length that is
+    /// written in place.
+    pub(crate) fn set_by(
+        &self,
+        name: &str,
+        length: usize,
+        max_age: Option<Duration>,
+        write: impl FnOnce(&mut String),
+    ) -> String {
         // Exactly as long as it gets, so that it becomes a header value without a copy.
-        let mut text = String::with_capacity(name.len() + 1 + value.len() + self.attributes.len() + digits);
+        let mut text = String::with_capacity(self.around(name, max_age) + length);
         text.push_str(name);
         text.push('=');
-        text.push_str(value);
+        write(&mut text);
         text.push_str(&self.attributes);
-        if let Some(seconds) = seconds {
-            let _ = write!(text, "{MAX_AGE}{seconds}");
+        if let Some(seconds) = max_age.map(seconds) {
+            let _ = fmt::Write::write_fmt(&mut text, format_args!("{MAX_AGE}{seconds}"));
         }
         text
+    }
+
+    /// How long the header is without the value.
+    pub(crate) fn around(&self, name: &str, max_age: Option<Duration>) -> usize {
+        let age = max_age.map_or(0, |age| MAX_AGE.len() + seconds(age).ilog10() as usize + 1);
+        name.len() + 1 + self.attributes.len() + age
     }
 
     /// The value of a `Set-Cookie` header that removes the cookie.
@@ -294,6 +315,11 @@ impl Cookie {
     pub(crate) fn removal_named(&self, name: &str) -> String {
         format!("{name}={}; Max-Age=0; Expires=Thu, 01 Jan 1970 00:00:00 GMT", self.attributes)
     }
+}
+
+/// Whole seconds, at least one: a session in its last second would otherwise tell the browser to forget it at once.
+fn seconds(max_age: Duration) -> u128 {
+    max_age.min(LONGEST_COOKIE).as_millis().div_ceil(1_000).max(1)
 }
 
 #[cfg(test)]

@@ -49,7 +49,7 @@ impl From<CookieStore> for Backend {
 #[derive(Debug)]
 pub(super) enum Keeper {
     Store(BoundedStore),
-    Sealed(Sealer),
+    Sealed(Box<Sealer>),
 }
 
 /// A store whose every verb is bounded in time.

@@ -12,6 +12,12 @@ use crate::lifetime::Lifetime;
 use crate::sealed::Sealer;
 
 /// What a load that fails means.
+///
+/// ```
+/// # use cloakroom::{MemoryStore, OutagePolicy, SessionManager};
+/// let shop_window = SessionManager::builder(MemoryStore::new()).outage(OutagePolicy::Anonymous).build()?;
+/// # Ok::<(), cloakroom::ConfigError>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum OutagePolicy {
@@ -295,7 +301,7 @@ impl SessionManagerBuilder {
                     "is for tickets, and a `CookieStore` has none: it keeps whole sessions; use a store, or cookies alone",
                 ));
             }
-            Kind::Sealed(store) => Keeper::Sealed(Sealer::new(store, &cookie, self.record_limit)),
+            Kind::Sealed(store) => Keeper::Sealed(Box::new(Sealer::new(store, &cookie, self.record_limit))),
         };
         Ok(SessionManager(Arc::new(Engine {
             keeper,

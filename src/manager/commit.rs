@@ -86,8 +86,14 @@ impl SessionManager {
         let result = self.commit_with(session, true).await;
         let error = match result {
             Ok(()) => None,
-            // The session is over: the response goes out as it is.
-            Err(error) if error.kind() == ErrorKind::Ended => None,
+            // The session is over: the response goes out as it is, unless it was a save of this very request that failed
+            // half-way, of which the response may tell nothing.
+            Err(error) if error.kind() == ErrorKind::Ended => {
+                let doubtful = session.if_loaded(|open| open.save_failed).unwrap_or(false);
+                doubtful.then(|| {
+                    Error::new(ErrorKind::Unavailable, "an earlier save of this request failed").caused_by(error)
+                })
+            }
             Err(error) => {
                 // The response says that nothing was kept, so nothing may be kept later.
                 let _ = session.if_loaded(Open::discard);
@@ -147,6 +153,7 @@ impl SessionManager {
             }
             Err(error) => {
                 work.give_back(open);
+                open.save_failed = true;
                 Err(error)
             }
         })
@@ -228,7 +235,7 @@ impl SessionManager {
                 TicketChange::Cookie(token.write(|text| settings.cookie.set(text, max_age)))
             }
             (Reply::Issue { token, .. }, Channel::Header) => TicketChange::Header(token.write(str::to_owned)),
-            (Reply::Cookies(cookies), _) => TicketChange::Cookies(cookies),
+            (Reply::Sealed(change), _) => change,
             (Reply::Remove, Channel::Cookie) if open.cookie_sent => TicketChange::Cookie(settings.cookie.removal()),
             (Reply::Remove | Reply::Nothing, _) => TicketChange::None,
         };

@@ -214,20 +214,19 @@ impl SessionManager {
     /// Deletes a record and, if it was a marker, what it points to, to the chain's end. Answers whether a session was
     /// among them.
     async fn end_chain(&self, patience: &Patience, key: StoreKey, handle: Handle, now: Timestamp) -> Result<bool> {
-        let (mut key, mut ended) = (key, false);
+        let mut key = key;
         for _ in 0..LONGEST_CHAIN {
             let (removed, lost) = self.store()?.delete(patience, &key, now).await?;
             if lost {
                 return Err(Error::new(ErrorKind::Unavailable, "the store failed while a session was ended"));
             }
-            let Some(removed) = removed.filter(|removed| removed.handle == handle) else { return Ok(ended) };
+            let Some(removed) = removed.filter(|removed| removed.handle == handle) else { return Ok(false) };
             if removed.kind != RecordKind::Moved {
                 return Ok(true);
             }
-            ended = true;
             key = moved(&removed)?.to;
         }
-        Ok(ended)
+        Ok(false)
     }
 
     fn new_patience(&self) -> Patience {

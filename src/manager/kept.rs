@@ -4,7 +4,7 @@ use super::commit::{Outcome, Work, ended, needs_cookie, taken};
 use super::patience::Retry;
 use super::{Patience, SessionManager};
 use crate::clock::Timestamp;
-use crate::error::Result;
+use crate::error::{ErrorKind, Result};
 use crate::events;
 use crate::lifetime::CookieKind;
 use crate::record::{Record, RecordKind};
@@ -35,12 +35,20 @@ impl SessionManager {
             let reply = self.issue(&ticket, &work.draft)?;
             return Ok((Some(Held::Kept(ticket)), Some(reply)));
         };
-        let (token, seen, absolute) = (ticket.token.clone(), ticket.record.seen, ticket.record.absolute_deadline);
+        let (token, seen) = (ticket.token.clone(), ticket.record.seen);
         let periodic = work.active && work.can_issue && self.renewal_due(&ticket.record, &work.draft, now)?;
         let renewal = work.renewal.or(periodic.then_some(Renewal::Periodic));
+        let changed = work.draft.differs_from(&ticket.record);
         let ticket = if let Some(renewal) = renewal.filter(|_| work.can_issue) {
-            self.renew(patience, renewal, ticket, work.draft.clone(), &mut work.log, now).await?
-        } else if work.draft.differs_from(&ticket.record) {
+            match self.renew(patience, renewal, ticket.clone(), work.draft.clone(), &mut work.log, now).await {
+                // That its time could not be kept is no reason to fail a request that only read.
+                Err(error) if renewal == Renewal::Periodic && !changed && error.kind() != ErrorKind::Ended => {
+                    events::renewal_failed(ticket.record.handle, &error);
+                    ticket
+                }
+                renewed => renewed?,
+            }
+        } else if changed {
             self.write(patience, ticket, work.draft.clone(), &mut work.log, now).await?
         } else if work.active && self.touch_due(&ticket.record, &work.draft, now)? {
             self.touch(patience, ticket, &work.draft, now).await?
@@ -50,7 +58,8 @@ impl SessionManager {
         // The cookie lives as long as the session does, to the exactness with which activity is noted.
         let draft = Draft::trusted(&ticket.record, 0);
         let extended = ticket.record.seen != seen && self.lifetime_of(&draft)?.cookie_kind() == CookieKind::Persistent;
-        let changed = ticket.token != token || ticket.record.absolute_deadline != absolute || extended;
+        let relived = work.draft.absolute_deadline.is_some();
+        let changed = ticket.token != token || relived || extended;
         if changed && work.can_issue {
             reply = Some(self.issue(&ticket, &draft)?);
         }

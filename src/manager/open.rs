@@ -149,7 +149,10 @@ impl SessionManager {
         if let Some(ticket) = self.take_back(patience, &marker, &moved, now).await? {
             return self.opened(ticket, false);
         }
-        Ok(if in_grace { Opened::Replaced } else { Opened::Nothing })
+        // Whoever renews it may still be at it, or the renewal may still be taken back.
+        let undecided =
+            now < moved.at + self.settings().store_timeout && self.is_pending(patience, &moved, now).await?;
+        Ok(if in_grace || undecided { Opened::Replaced } else { Opened::Nothing })
     }
 
     /// Follows a session through periodic renewals, to where it lives now.

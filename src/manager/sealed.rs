@@ -51,7 +51,7 @@ impl SessionManager {
                 return Err(needs_cookie());
             }
             work.ending.drain(..).for_each(|held| events::destroyed(held.record().handle));
-            reply = Some(Reply::Cookies(sealer.remove(&self.settings().cookie, session.head())));
+            reply = Some(Reply::Sealed(sealer.remove(&self.settings().cookie, session.head())));
         }
         let record = match &work.held {
             None if !work.begins() => return Ok((None, reply)),
@@ -80,6 +80,6 @@ impl SessionManager {
 
     fn seal(&self, sealer: &Sealer, session: &Session, record: &Record, draft: &Draft) -> Result<Reply> {
         let max_age = self.max_age(record, draft)?;
-        Ok(Reply::Cookies(sealer.seal(record, max_age, &self.settings().cookie, session.head())?))
+        Ok(Reply::Sealed(sealer.seal(record, max_age, &self.settings().cookie, session.head())?))
     }
 }

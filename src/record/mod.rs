@@ -29,6 +29,18 @@ pub const MAX_USER_BYTES: usize = 512;
 ///
 /// A store keeps a record whole: all fields come back as they were given. [`encode`](Record::encode) and
 /// [`decode`](Record::decode) turn it into bytes for stores that have no columns of their own.
+///
+/// ```
+/// use cloakroom::{Record, Result, Timestamp};
+///
+/// /// A record as a store reads it back whose `touch` moved a deadline in a column of its own.
+/// fn read(bytes: Vec<u8>, idle_deadline: Timestamp, seen: Timestamp) -> Result<Record> {
+///     let mut record = Record::decode(bytes)?;
+///     record.idle_deadline = idle_deadline;
+///     record.seen = seen;
+///     Ok(record)
+/// }
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Record {

@@ -1,12 +1,13 @@
 //! A record in one to four cookies.
 //!
-//! Each cookie is sealed by itself. Under the seal it carries `id index count part`: which answer it belongs to, the
-//! how-manieth of how many it is, and its part of `compression record`.
+//! Each cookie is sealed by itself. Under the seal it carries `id index count compression part`: which answer it belongs
+//! to, the how-manieth of how many it is, whether the whole is compressed, and its part of the record.
 
 use std::time::Duration;
 
 use super::CookieStore;
-use crate::adapter::RequestHead;
+use super::seal::{Context, Opened};
+use crate::adapter::{RequestHead, TicketChange};
 use crate::cookie::{Cookie, candidates};
 use crate::error::{Error, ErrorKind, Result};
 use crate::record::Record;
@@ -23,18 +24,26 @@ const MOST_CANDIDATES: usize = 4;
 const LONGEST_COOKIE: usize = 4096;
 
 const ID: usize = 8;
-const HEAD: usize = ID + 2;
 
-/// Below this many bytes deflate gains nothing.
-const COMPRESSIBLE: usize = 512;
+/// `id index count compression` before each part.
+const HEAD: usize = ID + 3;
+
+/// Below this many bytes a smaller cookie is not worth the time that deflate takes.
+const COMPRESSIBLE: usize = 1024;
 
 /// Seals and opens the sessions of one cookie.
 #[derive(Debug)]
 pub(crate) struct Sealer {
     store: CookieStore,
-    /// The names of the cookies: the configured one, and with numbers for what does not fit in one.
-    names: [String; MOST_COOKIES],
+    /// The configured cookie, and with numbers those for what does not fit in one.
+    cookies: [Named; MOST_COOKIES],
     record_limit: usize,
+}
+
+#[derive(Debug)]
+struct Named {
+    name: String,
+    context: Context,
 }
 
 /// A record that a request brought, and whether it should be sealed again because an older secret had sealed it.
@@ -43,21 +52,42 @@ pub(crate) struct Unsealed {
     pub(crate) by_older_secret: bool,
 }
 
+/// One of the cookies of a session.
 struct Part {
-    id: [u8; ID],
-    index: u8,
-    count: u8,
-    bytes: Vec<u8>,
-    newest: bool,
+    head: [u8; HEAD],
+    opened: Opened,
+}
+
+impl Part {
+    fn index(&self) -> u8 {
+        self.head[ID]
+    }
+
+    fn count(&self) -> u8 {
+        self.head[ID + 1]
+    }
+
+    fn is_compressed(&self) -> bool {
+        self.head[ID + 2] == 1
+    }
+
+    fn bytes(&self) -> &[u8] {
+        &self.opened.payload()[HEAD..]
+    }
+
+    /// Whether the other one is this part's continuation.
+    fn goes_with(&self, other: &Self, index: u8) -> bool {
+        other.index() == index && other.head[..ID] == self.head[..ID] && other.head[ID + 1..] == self.head[ID + 1..]
+    }
 }
 
 impl Sealer {
     pub(crate) fn new(store: CookieStore, cookie: &Cookie, record_limit: usize) -> Self {
-        let names = std::array::from_fn(|index| match index {
-            0 => cookie.name.clone(),
-            number => format!("{}-{number}", cookie.name),
+        let cookies = std::array::from_fn(|index| {
+            let name = if index == 0 { cookie.name.clone() } else { format!("{}-{index}", cookie.name) };
+            Named { context: store.form.context(&name), name }
         });
-        Self { store, names, record_limit }
+        Self { store, cookies, record_limit }
     }
 
     /// The values of the `Set-Cookie` headers that give a record to its visitor, and take away what an earlier answer took
@@ -68,11 +98,11 @@ impl Sealer {
         max_age: Option<Duration>,
         cookie: &Cookie,
         head: &dyn RequestHead,
-    ) -> Result<Vec<String>> {
+    ) -> Result<TicketChange> {
         let Some(keys) = self.store.secrets.first() else { unreachable!("a ring has a secret") };
-        let body = compress(record.encode());
+        let (body, compressed) = compress(record.encode());
         let room = self.room(cookie, max_age);
-        let count = body.len().div_ceil(room).max(1);
+        let count = body.len().div_ceil(room);
         if count > MOST_COOKIES {
             return Err(Error::new(
                 ErrorKind::TooLarge,
@@ -84,35 +114,35 @@ impl Sealer {
             ));
         }
         let id: [u8; ID] = random();
-        let mut cookies = Vec::with_capacity(count);
-        for (index, part) in body.chunks(room).enumerate() {
-            let payload = [&id, &[index as u8, count as u8][..], part].concat();
-            let name = &self.names[index];
-            cookies.push(cookie.set_named(name, &self.store.form.seal(keys, name, &payload), max_age));
+        let mut change = TicketChange::None;
+        for (index, (part, named)) in body.chunks(room).zip(&self.cookies).enumerate() {
+            let about = [index as u8, count as u8, u8::from(compressed)];
+            let payload = [&id[..], &about, part];
+            let length = self.store.form.sealed_length(HEAD + part.len());
+            change.add_cookie(cookie.set_by(&named.name, length, max_age, |text| {
+                self.store.form.seal(keys, &named.context, &payload, text);
+            }));
         }
-        cookies.extend(self.removals(cookie, head).skip_while(|(index, _)| *index < count).map(|(_, removal)| removal));
-        Ok(cookies)
+        self.remove_from(count, cookie, head, &mut change);
+        Ok(change)
     }
 
     /// The values of the `Set-Cookie` headers that take the session away.
-    pub(crate) fn remove(&self, cookie: &Cookie, head: &dyn RequestHead) -> Vec<String> {
-        self.removals(cookie, head).map(|(_, removal)| removal).collect()
+    pub(crate) fn remove(&self, cookie: &Cookie, head: &dyn RequestHead) -> TicketChange {
+        let mut change = TicketChange::None;
+        self.remove_from(0, cookie, head, &mut change);
+        change
     }
 
-    /// A removal for each cookie of ours that the request brought.
-    fn removals(&self, cookie: &Cookie, head: &dyn RequestHead) -> impl Iterator<Item = (usize, String)> {
-        let mut sent = [false; MOST_COOKIES];
-        head.cookie_headers(&mut |header| {
-            for (sent, name) in sent.iter_mut().zip(&self.names) {
-                *sent |= candidates(header, name).next().is_some();
+    /// Adds a removal for each of our cookies from this one on that the request brought.
+    fn remove_from(&self, first: usize, cookie: &Cookie, head: &dyn RequestHead, change: &mut TicketChange) {
+        for named in &self.cookies[first..] {
+            let mut sent = false;
+            head.cookie_headers(&mut |header| sent |= candidates(header, &named.name).next().is_some());
+            if sent {
+                change.add_cookie(cookie.removal_named(&named.name));
             }
-        });
-        let removal = |index: usize| cookie.removal_named(&self.names[index]);
-        (0..MOST_COOKIES)
-            .filter(|index| sent[*index])
-            .map(|index| (index, removal(index)))
-            .collect::<Vec<_>>()
-            .into_iter()
+        }
     }
 
     /// Shows the records that a request brought, until one is taken; the second answer is whether it brought a cookie of
@@ -123,82 +153,86 @@ impl Sealer {
         mut take: impl FnMut(Result<Unsealed>) -> Option<T>,
     ) -> (Option<T>, bool) {
         let mut sent = false;
-        let firsts = self.parts(head, 0, &mut sent);
-        let mut whole = firsts.into_iter().filter(|first| first.index == 0).filter_map(|first| {
-            let (body, newest) = self.assemble(head, first)?;
-            Some(self.read(body).map(|record| Unsealed { record, by_older_secret: !newest }))
-        });
-        (whole.find_map(&mut take), sent)
-    }
-
-    fn read(&self, body: Vec<u8>) -> Result<Record> {
-        Record::decode(decompress(body, self.record_limit + 2048)?)
-    }
-
-    fn assemble(&self, head: &dyn RequestHead, first: Part) -> Option<(Vec<u8>, bool)> {
-        let (mut body, mut newest) = (first.bytes, first.newest);
-        for index in 1..first.count {
-            let fits = |part: &Part| part.id == first.id && part.index == index && part.count == first.count;
-            let part = self.parts(head, index.into(), &mut false).into_iter().find(fits)?;
-            body.extend(part.bytes);
-            newest &= part.newest;
-        }
-        Some((body, newest))
-    }
-
-    /// What opens of the cookies of one name.
-    fn parts(&self, head: &dyn RequestHead, index: usize, sent: &mut bool) -> Vec<Part> {
-        let mut parts = Vec::new();
-        let Some(name) = self.names.get(index) else { return parts };
-        let mut tried = 0;
-        head.cookie_headers(&mut |header| {
-            for text in candidates(header, name) {
-                *sent = true;
-                tried += 1;
-                if tried > MOST_CANDIDATES || text.len() > LONGEST_COOKIE {
-                    continue;
-                }
-                let Some((payload, newest)) = self.store.form.open(&self.store.secrets, name, text) else { continue };
-                if let Some((&[a, b, c, d, e, f, g, h, index, count], bytes)) = payload.split_first_chunk::<HEAD>() {
-                    parts.push(Part { id: [a, b, c, d, e, f, g, h], index, count, bytes: bytes.to_vec(), newest });
-                }
+        let mut taken = None;
+        self.each_part(head, 0, |part| {
+            sent = true;
+            if taken.is_none()
+                && let Some(part) = part.filter(|part| part.index() == 0)
+            {
+                taken = self.complete(head, part).and_then(&mut take);
             }
         });
-        parts
+        (taken, sent)
+    }
+
+    /// What the first part of a session belongs to, if all its other parts are there.
+    fn complete(&self, head: &dyn RequestHead, first: Part) -> Option<Result<Unsealed>> {
+        let mut newest = first.opened.newest;
+        let mut more = Vec::new();
+        for index in 1..first.count() {
+            let mut next = None;
+            self.each_part(head, index.into(), |part| {
+                next = next.take().or(part.filter(|part| first.goes_with(part, index)));
+            });
+            let part = next?;
+            newest &= part.opened.newest;
+            more.extend_from_slice(part.bytes());
+        }
+        let joined;
+        let body = if more.is_empty() {
+            first.bytes()
+        } else {
+            joined = [first.bytes(), &more].concat();
+            &joined
+        };
+        let record =
+            if first.is_compressed() { self.inflate(body).and_then(Record::decode) } else { Record::decode(body) };
+        Some(record.map(|record| Unsealed { record, by_older_secret: !newest }))
+    }
+
+    /// Shows every cookie of one name, and what opens of it.
+    fn each_part(&self, head: &dyn RequestHead, index: usize, mut show: impl FnMut(Option<Part>)) {
+        let Some(named) = self.cookies.get(index) else { return };
+        let mut tried = 0;
+        head.cookie_headers(&mut |header| {
+            for text in candidates(header, &named.name) {
+                tried += 1;
+                let fits = tried <= MOST_CANDIDATES && text.len() <= LONGEST_COOKIE;
+                show(if fits { self.open_part(named, text) } else { None });
+            }
+        });
+    }
+
+    fn open_part(&self, named: &Named, text: &[u8]) -> Option<Part> {
+        let opened = self.store.form.open(&self.store.secrets, &named.context, text)?;
+        let head = *opened.payload().first_chunk::<HEAD>()?;
+        Some(Part { head, opened })
     }
 
     /// How many bytes of a record fit in one cookie.
     fn room(&self, cookie: &Cookie, max_age: Option<Duration>) -> usize {
-        let around = cookie.set_named(&self.names[MOST_COOKIES - 1], "", max_age).len();
-        let characters = LONGEST_COOKIE.saturating_sub(around);
-        let room = characters / 4 * 3;
-        let seal = self.store.form.sealed_length(HEAD).div_ceil(4) * 3;
-        room.saturating_sub(seal).max(1)
+        let around = cookie.around(&self.cookies[MOST_COOKIES - 1].name, max_age);
+        let payload = self.store.form.payload_length(LONGEST_COOKIE.saturating_sub(around));
+        payload.saturating_sub(HEAD).max(1)
+    }
+
+    /// What deflate had made smaller, and never more than a record may take.
+    fn inflate(&self, body: &[u8]) -> Result<Vec<u8>> {
+        let columns = 2048;
+        miniz_oxide::inflate::decompress_to_vec_with_limit(body, self.record_limit + columns)
+            .map_err(|_| Error::new(ErrorKind::Decode, "a sealed session is damaged"))
     }
 }
 
-/// Deflates where that gains anything; the first byte says.
-fn compress(record: Vec<u8>) -> Vec<u8> {
+/// Deflates where that gains anything.
+fn compress(record: Vec<u8>) -> (Vec<u8>, bool) {
     if record.len() >= COMPRESSIBLE {
         let deflated = miniz_oxide::deflate::compress_to_vec(&record, 6);
         if deflated.len() < record.len() {
-            return [&[1], &*deflated].concat();
+            return (deflated, true);
         }
     }
-    [&[0], &*record].concat()
-}
-
-/// What `compress` made, and never more than `limit` bytes of it.
-fn decompress(mut body: Vec<u8>, limit: usize) -> Result<Vec<u8>> {
-    let damaged = || Error::new(ErrorKind::Decode, "a sealed session is damaged");
-    match body.first() {
-        Some(0) => {
-            body.remove(0);
-            Ok(body)
-        }
-        Some(1) => miniz_oxide::inflate::decompress_to_vec_with_limit(&body[1..], limit).map_err(|_| damaged()),
-        _ => Err(damaged()),
-    }
+    (record, false)
 }
 
 #[cfg(test)]
@@ -253,7 +287,8 @@ mod tests {
         for bytes in (0..14_000).step_by(97) {
             let record = record(bytes);
             match sealer.seal(&record, AGE, &cookie, &()) {
-                Ok(set) => {
+                Ok(change) => {
+                    let set = change.cookies().to_vec();
                     assert!(set.iter().all(|set| set.len() <= 4096), "{:?}", set.iter().map(String::len));
                     counts.push(set.len());
                     assert_eq!(opened(&sealer, &sent(&set)).expect("opens"), Some(record));
@@ -272,7 +307,7 @@ mod tests {
         let (sealer, cookie) = sealer();
         let mut record = record(0);
         record.data = Data::from(vec![7; 200_000]);
-        let set = sealer.seal(&record, AGE, &cookie, &()).expect("fits");
+        let set = sealer.seal(&record, AGE, &cookie, &()).expect("fits").cookies().to_vec();
         assert_eq!(set.len(), 1);
         assert_eq!(opened(&sealer, &sent(&set)).expect("opens"), Some(record));
         let small = Sealer { record_limit: 1024, ..sealer };
@@ -283,7 +318,7 @@ mod tests {
     fn parts_of_different_answers_do_not_meet() {
         let (sealer, cookie) = sealer();
         let (a, b) = (record(5_000), record(5_000));
-        let seal = |record| sealer.seal(record, AGE, &cookie, &()).expect("fits");
+        let seal = |record| sealer.seal(record, AGE, &cookie, &()).expect("fits").cookies().to_vec();
         let (a, b) = (seal(&a), seal(&b));
         let opens = |set: &[String]| opened(&sealer, &sent(set)).expect("reads").is_some();
         assert!(opens(&a) && opens(&b));
@@ -299,7 +334,7 @@ mod tests {
     fn what_is_not_taken_hides_nothing_behind_it() {
         let (sealer, cookie) = sealer();
         let (first, second) = (record(10), record(20));
-        let seal = |record| sealer.seal(record, AGE, &cookie, &()).expect("fits").remove(0);
+        let seal = |record| sealer.seal(record, AGE, &cookie, &()).expect("fits").cookies()[0].clone();
         let both = sent(&[seal(&first), "__Host-sid=forged".to_owned(), seal(&second)]);
         let mut shown = Vec::new();
         let (taken, was_sent) = sealer.open(&both, |unsealed| {
@@ -314,12 +349,12 @@ mod tests {
     #[test]
     fn surplus_cookies_are_taken_away() {
         let (sealer, cookie) = sealer();
-        let large = sealer.seal(&record(8_000), AGE, &cookie, &()).expect("fits");
+        let large = sealer.seal(&record(8_000), AGE, &cookie, &()).expect("fits").cookies().to_vec();
         assert_eq!(large.len(), 3);
-        let small = sealer.seal(&record(10), AGE, &cookie, &sent(&large)).expect("fits");
+        let small = sealer.seal(&record(10), AGE, &cookie, &sent(&large)).expect("fits").cookies().to_vec();
         assert_eq!(small.len(), 3);
         assert!(small[1].starts_with("__Host-sid-1=;") && small[2].starts_with("__Host-sid-2=;"), "{small:?}");
-        assert_eq!(sealer.remove(&cookie, &sent(&large)).len(), 3);
-        assert!(sealer.remove(&cookie, &()).is_empty());
+        assert_eq!(sealer.remove(&cookie, &sent(&large)).cookies().len(), 3);
+        assert!(sealer.remove(&cookie, &()).cookies().is_empty());
     }
 }

@@ -39,7 +39,7 @@ pub struct CookieStore {
 /// How a record is sealed. The number is the first byte of the seal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Form {
-    /// XChaCha20-Poly1305: its nonces are long enough to be drawn at random for as long as a key is used.
+    /// AES-256-GCM, under a key for each seal.
     Encrypted = 1,
     /// HMAC-SHA-256 over readable bytes.
     Signed = 2,

@@ -1,116 +1,152 @@
 //! One sealed value: `form key-id`, then what the form says, as base64url.
 //!
-//! - encrypted: `nonce ciphertext tag`
-//! - signed: `payload tag`
+//! - encrypted: `salt nonce ciphertext tag`, by AES-256-GCM under a key of its own: HMAC-SHA-256 of the salt. Random nonces
+//!   alone would wear a key out after 2^32 seals (NIST SP 800-38D, section 8.3); so it takes 2^32 of one salt.
+//! - signed: `payload tag`, by HMAC-SHA-256
 //!
-//! Under either seal are the form, the key and the name of the cookie, so that a value that was sealed for one cookie, or
-//! for another purpose, opens under no other.
+//! Under either seal are the form and the name of the cookie, so that a value that was sealed for one cookie, or for
+//! another purpose, opens under no other.
 
+use std::ops::Range;
+
+use aes_gcm::aead::{AeadInOut, KeyInit};
+use aes_gcm::{Aes256Gcm, Nonce, Tag};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use chacha20poly1305::aead::{AeadInOut, KeyInit};
-use chacha20poly1305::{Tag, XChaCha20Poly1305, XNonce};
-use hmac::{Hmac, Mac};
-use sha2::Sha256;
+use hmac::Mac;
+use zeroize::Zeroizing;
 
 use super::Form;
 use super::secrets::{Keys, Secrets};
 use crate::token::random;
 
 const HEAD: usize = 1 + 4;
-const NONCE: usize = 24;
+const SALT: usize = 16;
+const NONCE: usize = 12;
 const TAG: usize = 16;
 const SIGNATURE: usize = 32;
 
+/// What a seal holds for besides its payload: a form and the name of a cookie.
+#[derive(Debug)]
+pub(super) struct Context(Vec<u8>);
+
+/// What was under a seal.
+#[derive(Debug)]
+pub(super) struct Opened {
+    bytes: Vec<u8>,
+    payload: Range<usize>,
+    /// Whether the secret that seals now has sealed it.
+    pub(super) newest: bool,
+}
+
+impl Opened {
+    pub(super) fn payload(&self) -> &[u8] {
+        self.bytes.get(self.payload.clone()).unwrap_or_default()
+    }
+}
+
 impl Form {
-    /// How many characters the seal of so many bytes takes.
-    pub(super) fn sealed_length(self, payload: usize) -> usize {
-        let bytes = HEAD
-            + payload
-            + match self {
-                Self::Encrypted => NONCE + TAG,
-                Self::Signed => SIGNATURE,
-            };
-        (bytes * 4).div_ceil(3)
+    pub(super) fn context(self, cookie: &str) -> Context {
+        let name = cookie.as_bytes();
+        // The length before the name, so that no payload continues it.
+        let length = (name.len() as u64).to_le_bytes();
+        Context([b"cloakroom session cookie\0", &[self as u8][..], &length, name].concat())
     }
 
-    /// Seals a payload for a cookie.
-    pub(super) fn seal(self, keys: &Keys, cookie: &str, payload: &[u8]) -> String {
-        let mut bytes = Vec::with_capacity(HEAD + NONCE + payload.len() + SIGNATURE);
+    const fn before(self) -> usize {
+        match self {
+            Self::Encrypted => HEAD + SALT + NONCE,
+            Self::Signed => HEAD,
+        }
+    }
+
+    const fn behind(self) -> usize {
+        match self {
+            Self::Encrypted => TAG,
+            Self::Signed => SIGNATURE,
+        }
+    }
+
+    /// How many characters the seal of so many bytes takes.
+    pub(super) const fn sealed_length(self, payload: usize) -> usize {
+        ((self.before() + payload + self.behind()) * 4).div_ceil(3)
+    }
+
+    /// How many bytes a seal of so many characters can hold.
+    pub(super) const fn payload_length(self, characters: usize) -> usize {
+        (characters / 4 * 3).saturating_sub(self.before() + self.behind())
+    }
+
+    /// Seals a payload, given in pieces, and writes it behind what `text` says already.
+    pub(super) fn seal(self, keys: &Keys, context: &Context, payload: &[&[u8]], text: &mut String) {
+        let length: usize = payload.iter().map(|piece| piece.len()).sum();
+        let mut bytes = Vec::with_capacity(self.before() + length + self.behind());
         bytes.push(self as u8);
         bytes.extend(keys.id);
         match self {
             Self::Encrypted => {
-                let nonce: [u8; NONCE] = random();
-                bytes.extend(nonce);
-                bytes.extend(payload);
-                let context = context(&bytes[..HEAD], cookie);
-                let start = HEAD + NONCE;
-                let cipher = XChaCha20Poly1305::new(&keys.encrypting.into());
-                // It fails for payloads beyond 256 GiB only; a cookie has 4 KiB.
-                let tag = cipher.encrypt_inout_detached(&XNonce::from(nonce), &context, (&mut bytes[start..]).into());
+                let drawn: [u8; SALT + NONCE] = random();
+                bytes.extend(drawn);
+                payload.iter().for_each(|piece| bytes.extend(*piece));
+                let (salt, nonce) = drawn.split_at(SALT);
+                let mut own = [0; NONCE];
+                own.copy_from_slice(nonce);
+                let payload = &mut bytes[self.before()..];
+                // It fails for payloads beyond 64 GiB only; a cookie has 4 KiB.
+                let tag = cipher(keys, salt).encrypt_inout_detached(&Nonce::from(own), &context.0, payload.into());
                 bytes.extend(tag.unwrap_or_default());
             }
             Self::Signed => {
-                bytes.extend(payload);
-                let signature = sign(keys, &bytes[..HEAD], cookie, payload).finalize().into_bytes();
-                bytes.extend(signature);
+                payload.iter().for_each(|piece| bytes.extend(*piece));
+                let signature = keys.signing.clone().chain_update(&context.0).chain_update(&bytes[HEAD..]).finalize();
+                bytes.extend(signature.into_bytes());
             }
         }
-        URL_SAFE_NO_PAD.encode(bytes)
+        URL_SAFE_NO_PAD.encode_string(bytes, text);
     }
 
-    /// Opens a sealed value: its payload, and whether the key that seals now has sealed it. Everything else, from whoever
-    /// it comes, is nothing.
+    /// Opens a sealed value; everything else, from whoever it comes, is nothing.
     // behaviours 110, 111, 112 and 119
-    pub(super) fn open(self, secrets: &Secrets, cookie: &str, text: &[u8]) -> Option<(Vec<u8>, bool)> {
+    pub(super) fn open(self, secrets: &Secrets, context: &Context, text: &[u8]) -> Option<Opened> {
         let mut bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
         let (&[form, a, b, c, d], _) = bytes.split_first_chunk::<HEAD>()?;
-        if form != self as u8 {
+        let payload = self.before()..bytes.len().checked_sub(self.behind())?;
+        if form != self as u8 || payload.start > payload.end {
             return None;
         }
-        for (keys, newest) in secrets.named([a, b, c, d]) {
-            let payload = match self {
-                Self::Encrypted => decrypt(keys, cookie, &mut bytes),
-                Self::Signed => verify(keys, cookie, &bytes),
-            };
-            if let Some(payload) = payload {
-                return Some((payload, newest));
-            }
-        }
-        None
+        let (_, newest) = secrets.named([a, b, c, d]).find(|(keys, _)| match self {
+            Self::Encrypted => decrypt(keys, context, &mut bytes),
+            Self::Signed => verify(keys, context, &bytes),
+        })?;
+        Some(Opened { bytes, payload, newest })
     }
 }
 
-fn decrypt(keys: &Keys, cookie: &str, bytes: &mut [u8]) -> Option<Vec<u8>> {
-    let (head, rest) = bytes.split_at_mut_checked(HEAD)?;
-    let (nonce, rest) = rest.split_first_chunk_mut::<NONCE>()?;
-    let (payload, tag) = rest.split_last_chunk_mut::<TAG>()?;
-    let cipher = XChaCha20Poly1305::new(&keys.encrypting.into());
-    // Authenticates before it decrypts: a wrong tag leaves the bytes as they are, for the next key.
-    cipher
-        .decrypt_inout_detached(&XNonce::from(*nonce), &context(head, cookie), (&mut *payload).into(), &Tag::from(*tag))
-        .ok()?;
-    Some(payload.to_vec())
+/// The cipher of one seal.
+fn cipher(keys: &Keys, salt: &[u8]) -> Aes256Gcm {
+    let key = Zeroizing::new(<[u8; 32]>::from(keys.encrypting.clone().chain_update(salt).finalize().into_bytes()));
+    Aes256Gcm::new((&*key).into())
 }
 
-fn verify(keys: &Keys, cookie: &str, bytes: &[u8]) -> Option<Vec<u8>> {
-    let (head, rest) = bytes.split_at_checked(HEAD)?;
-    let (payload, signature) = rest.split_last_chunk::<SIGNATURE>()?;
-    // In constant time.
-    sign(keys, head, cookie, payload).verify(&(*signature).into()).ok()?;
-    Some(payload.to_vec())
+/// Authenticates and then decrypts, in place: under a wrong key the bytes stay as they are, for the next one.
+fn decrypt(keys: &Keys, context: &Context, bytes: &mut [u8]) -> bool {
+    let mut open = || {
+        let (_, rest) = bytes.split_at_mut_checked(HEAD)?;
+        let (salt, rest) = rest.split_at_mut_checked(SALT)?;
+        let (nonce, rest) = rest.split_first_chunk_mut::<NONCE>()?;
+        let (payload, tag) = rest.split_last_chunk_mut::<TAG>()?;
+        let (nonce, tag) = (Nonce::from(*nonce), Tag::from(*tag));
+        cipher(keys, salt).decrypt_inout_detached(&nonce, &context.0, payload.into(), &tag).ok()
+    };
+    open().is_some()
 }
 
-fn sign(keys: &Keys, head: &[u8], cookie: &str, payload: &[u8]) -> Hmac<Sha256> {
-    let Ok(mac) = Hmac::<Sha256>::new_from_slice(&keys.signing) else { unreachable!("HMAC takes every key") };
-    let context = context(head, cookie);
-    // The context has a length of its own before it, so that no payload continues it.
-    mac.chain_update((context.len() as u64).to_le_bytes()).chain_update(context).chain_update(payload)
-}
-
-fn context(head: &[u8], cookie: &str) -> Vec<u8> {
-    [head, b"cloakroom session cookie\0", cookie.as_bytes()].concat()
+/// Compares in constant time.
+fn verify(keys: &Keys, context: &Context, bytes: &[u8]) -> bool {
+    let signed = bytes.split_at_checked(HEAD).and_then(|(_, rest)| rest.split_last_chunk::<SIGNATURE>());
+    signed.is_some_and(|(payload, signature)| {
+        keys.signing.clone().chain_update(&context.0).chain_update(payload).verify(&(*signature).into()).is_ok()
+    })
 }
 
 #[cfg(test)]
@@ -124,7 +160,15 @@ mod tests {
     }
 
     fn sealed(form: Form, secrets: &Secrets, payload: &[u8]) -> String {
-        form.seal(secrets.first().expect("one"), "__Host-sid", payload)
+        let mut text = String::new();
+        form.seal(secrets.first().expect("one"), &form.context("__Host-sid"), &[payload], &mut text);
+        text
+    }
+
+    /// The payload, and whether the newest secret sealed it.
+    fn opened(form: Form, secrets: &Secrets, cookie: &str, text: &[u8]) -> Option<(Vec<u8>, bool)> {
+        let opened = form.open(secrets, &form.context(cookie), text)?;
+        Some((opened.payload().to_vec(), opened.newest))
     }
 
     const FORMS: [Form; 2] = [Form::Encrypted, Form::Signed];
@@ -136,7 +180,8 @@ mod tests {
                 let payload = vec![7; length];
                 let text = sealed(form, &secrets(), &payload);
                 assert_eq!(text.len(), form.sealed_length(length));
-                assert_eq!(form.open(&secrets(), "__Host-sid", text.as_bytes()), Some((payload, true)));
+                assert!(form.payload_length(text.len()) <= length && length <= form.payload_length(text.len() + 3));
+                assert_eq!(opened(form, &secrets(), "__Host-sid", text.as_bytes()), Some((payload, true)));
             }
         }
     }
@@ -146,7 +191,7 @@ mod tests {
     fn a_changed_bit_a_cut_and_an_extension_open_nothing() {
         for form in FORMS {
             let text = sealed(form, &secrets(), b"some values of a session");
-            let open = |text: &[u8]| form.open(&secrets(), "__Host-sid", text);
+            let open = |text: &[u8]| opened(form, &secrets(), "__Host-sid", text);
             let bytes = URL_SAFE_NO_PAD.decode(&text).expect("base64");
             for bit in 0..bytes.len() * 8 {
                 let mut changed = bytes.clone();
@@ -168,8 +213,8 @@ mod tests {
     fn a_seal_opens_for_its_cookie_and_its_form_only() {
         for (form, other) in [(Form::Encrypted, Form::Signed), (Form::Signed, Form::Encrypted)] {
             let text = sealed(form, &secrets(), b"x");
-            assert_eq!(form.open(&secrets(), "__Host-sid-1", text.as_bytes()), None);
-            assert_eq!(other.open(&secrets(), "__Host-sid", text.as_bytes()), None);
+            assert_eq!(opened(form, &secrets(), "__Host-sid-1", text.as_bytes()), None);
+            assert_eq!(opened(other, &secrets(), "__Host-sid", text.as_bytes()), None);
         }
     }
 
@@ -180,11 +225,11 @@ mod tests {
         let new = Secrets::new(["the secret that seals, of 32 bytes"]).expect("a secret");
         for form in FORMS {
             let by_old = sealed(form, &old, b"x");
-            assert_eq!(form.open(&secrets(), "__Host-sid", by_old.as_bytes()), Some((b"x".to_vec(), false)));
-            assert_eq!(form.open(&new, "__Host-sid", by_old.as_bytes()), None);
+            assert_eq!(opened(form, &secrets(), "__Host-sid", by_old.as_bytes()), Some((b"x".to_vec(), false)));
+            assert_eq!(opened(form, &new, "__Host-sid", by_old.as_bytes()), None);
             let by_ring = sealed(form, &secrets(), b"x");
-            assert!(form.open(&new, "__Host-sid", by_ring.as_bytes()).is_some());
-            assert_eq!(form.open(&old, "__Host-sid", by_ring.as_bytes()), None);
+            assert!(opened(form, &new, "__Host-sid", by_ring.as_bytes()).is_some());
+            assert_eq!(opened(form, &old, "__Host-sid", by_ring.as_bytes()), None);
         }
     }
 
@@ -200,11 +245,11 @@ mod tests {
         #[test]
         fn junk_never_panics(text: Vec<u8>, bytes: Vec<u8>) {
             for form in FORMS {
-                prop_assert_eq!(form.open(&secrets(), "a", &text), None);
+                prop_assert_eq!(opened(form, &secrets(), "a", &text), None);
                 let mut head = vec![form as u8];
                 head.extend(secrets().first().expect("one").id);
                 head.extend(&bytes);
-                prop_assert_eq!(form.open(&secrets(), "a", URL_SAFE_NO_PAD.encode(head).as_bytes()), None);
+                prop_assert_eq!(opened(form, &secrets(), "a", URL_SAFE_NO_PAD.encode(head).as_bytes()), None);
             }
         }
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
-use zeroize::Zeroize;
+use zeroize::Zeroizing;
 
 use crate::error::ConfigError;
 use crate::events;
@@ -29,10 +29,12 @@ const SHORTEST: usize = 32;
 pub struct Secrets(Arc<[Keys]>);
 
 /// What one secret becomes: a key for each purpose, and a name that a seal tells it by.
+#[derive(Clone)]
 pub(super) struct Keys {
     pub(super) id: [u8; 4],
-    pub(super) encrypting: [u8; 32],
-    pub(super) signing: [u8; 32],
+    /// Derives the key of each encrypted seal from its salt.
+    pub(super) encrypting: Hmac<Sha256>,
+    pub(super) signing: Hmac<Sha256>,
 }
 
 impl Secrets {
@@ -49,7 +51,7 @@ impl Secrets {
     /// assert_eq!(Secrets::new(["short"]).unwrap_err().setting(), "secret");
     /// ```
     pub fn new<S: AsRef<[u8]>>(secrets: impl IntoIterator<Item = S>) -> Result<Self, ConfigError> {
-        let mut keys: Vec<Keys> = Vec::new();
+        let (mut keys, mut seen) = (Vec::new(), Vec::new());
         for secret in secrets {
             let secret = secret.as_ref();
             if secret.len() < SHORTEST {
@@ -61,11 +63,12 @@ impl Secrets {
             if secret.iter().all(|byte| *byte == secret[0]) {
                 return Err(refuse("is one character again and again; make one with `openssl rand -base64 48`"));
             }
-            let derived = Keys::derive(secret);
-            if keys.iter().any(|known| known.encrypting == derived.encrypting) {
+            let mark = expand(secret, b"cloakroom 1 comparison");
+            if seen.contains(&mark) {
                 return Err(refuse("is given twice; leave one of the two out"));
             }
-            keys.push(derived);
+            seen.push(mark);
+            keys.push(Keys::derive(secret));
         }
         if keys.is_empty() {
             return Err(refuse("is missing; make one with `openssl rand -base64 48`"));
@@ -97,32 +100,29 @@ impl Secrets {
 
 impl Keys {
     fn derive(secret: &[u8]) -> Self {
-        let [a, b, c, d, ..] = expand(secret, b"cloakroom 1 key id");
+        let id = expand(secret, b"cloakroom 1 key id");
         Self {
-            id: [a, b, c, d],
-            encrypting: expand(secret, b"cloakroom 1 encrypting key"),
-            signing: expand(secret, b"cloakroom 1 signing key"),
+            id: [id[0], id[1], id[2], id[3]],
+            encrypting: keyed(&*expand(secret, b"cloakroom 1 encrypting key")),
+            signing: keyed(&*expand(secret, b"cloakroom 1 signing key")),
         }
     }
 }
 
 /// HMAC as a pseudo-random function of the purpose, keyed by the secret (the expanding half of HKDF, RFC 5869: the secret
 /// has its entropy already).
-fn expand(secret: &[u8], purpose: &[u8]) -> [u8; 32] {
+fn expand(secret: &[u8], purpose: &[u8]) -> Zeroizing<[u8; 32]> {
+    Zeroizing::new(keyed(secret).chain_update(purpose).chain_update([1]).finalize().into_bytes().into())
+}
+
+fn keyed(key: &[u8]) -> Hmac<Sha256> {
     // HMAC takes keys of every length, so there is nothing to fail here.
-    let Ok(mac) = Hmac::<Sha256>::new_from_slice(secret) else { unreachable!() };
-    mac.chain_update(purpose).chain_update([1]).finalize().into_bytes().into()
+    let Ok(mac) = Hmac::<Sha256>::new_from_slice(key) else { unreachable!() };
+    mac
 }
 
 fn refuse(why: impl Into<std::borrow::Cow<'static, str>>) -> ConfigError {
     ConfigError::new("secret", why)
-}
-
-impl Drop for Keys {
-    fn drop(&mut self) {
-        self.encrypting.zeroize();
-        self.signing.zeroize();
-    }
 }
 
 impl fmt::Debug for Secrets {

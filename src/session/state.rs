@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::draft::{ChangeLog, Draft};
 use super::flash::Flashing;
+use crate::adapter::TicketChange;
 use crate::error::{Error, ErrorKind, Result};
 use crate::lifetime::Lifetime;
 use crate::record::{Handle, Record, Space, Values};
@@ -80,8 +81,8 @@ pub(crate) enum Reply {
         token: Token,
         max_age: Option<Duration>,
     },
-    /// The headers that set a sealed session's cookies.
-    Cookies(Vec<String>),
+    /// A sealed session, or its removal.
+    Sealed(TicketChange),
     Remove,
 }
 
@@ -109,6 +110,8 @@ pub(crate) struct Open {
     pub(crate) active: bool,
     /// Whether the response head has been sent.
     pub(crate) sent: bool,
+    /// Whether a save failed, and may have done a part of its work.
+    pub(crate) save_failed: bool,
     pub(crate) reply: Reply,
 }
 
@@ -131,6 +134,7 @@ impl Open {
             flashing: Flashing::default(),
             active: false,
             sent: false,
+            save_failed: false,
             reply: Reply::Nothing,
         }
     }

@@ -138,6 +138,23 @@ fn lock<T>(mutex: &std::sync::Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 }
 
 /// The regular values of a session, inside of a [`transaction`](Session::transaction).
+///
+/// ```
+/// use cloakroom::{Result, View};
+///
+/// /// A step that several transactions share.
+/// fn add(view: &mut View<'_>, key: &'static str, count: u32) -> Result<()> {
+///     let known: u32 = view.get(key)?.unwrap_or(0);
+///     view.set(key, known + count)
+/// }
+///
+/// # fn example(session: cloakroom::Session) -> Result<()> {
+/// session.transaction(|view| {
+///     add(view, "mugs", 2)?;
+///     add(view, "items", 2)
+/// })?;
+/// # Ok(()) }
+/// ```
 #[derive(Debug)]
 pub struct View<'a> {
     draft: &'a mut Draft,

@@ -114,6 +114,18 @@ pub trait SessionStore: Debug + Send + Sync + 'static {
 ///
 /// Only live records are counted and listed. The two `find`s answer records of **every** kind, because a session that is
 /// being renewed consists, for a moment, of no live record at all: whoever ends a user's sessions must not miss it.
+///
+/// ```
+/// use cloakroom::{Result, SessionStore, Timestamp};
+///
+/// /// How many sessions a store holds, if it can tell.
+/// async fn size(store: &impl SessionStore) -> Result<Option<u64>> {
+///     match store.index() {
+///         Some(index) => index.count(Timestamp::now()).await.map(Some),
+///         None => Ok(None),
+///     }
+/// }
+/// ```
 pub trait SessionIndex: Send + Sync {
     /// How many live records there are.
     fn count<'a>(&'a self, now: Timestamp) -> BoxFuture<'a, Result<u64>>;

@@ -15,6 +15,15 @@ pub(super) type OnError = Arc<dyn Fn(&Error) -> Response<String> + Send + Sync>;
 
 /// Gives every request its session, and commits it when the head of the response is ready:
 /// [`SessionManager::layer`](SessionManager::layer).
+///
+/// ```
+/// use axum::{Router, routing::get};
+/// use cloakroom::tower::SessionLayer;
+///
+/// fn app(sessions: SessionLayer) -> Router {
+///     Router::new().route("/", get(async || "hello")).layer(sessions)
+/// }
+/// ```
 #[derive(Clone)]
 pub struct SessionLayer {
     manager: SessionManager,

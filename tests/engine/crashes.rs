@@ -80,7 +80,7 @@ async fn cut_off(renewal: Renewal, death: Death) -> Result<(Site, Visitor)> {
 async fn a_visitor_comes_back_after_a_renewal_that_was_cut_off() -> Result {
     for renewal in RENEWALS {
         for death in Death::at_one_of(3) {
-            for wait in [0, 6, 15] {
+            for wait in [0, 6, 15, 69] {
                 let (site, mut visitor) = cut_off(renewal, death).await?;
                 let old = visitor.clone();
                 site.clock.advance(SECOND * wait);

@@ -150,6 +150,19 @@ async fn destroying_removes_values_record_and_cookie() -> Result {
     Ok(())
 }
 
+// behaviour 64
+#[tokio::test]
+async fn what_the_visitor_never_had_is_not_taken_away() -> Result {
+    let site = Site::new();
+    let session = Visitor::new().arrive(&site).await?;
+    session.set("a", 1)?;
+    session.save().await?;
+    session.destroy()?;
+    assert!(is_plain(&session.commit(200).await));
+    assert_eq!((site.store.calls(Verb::Create), site.count().await), (1, 0));
+    Ok(())
+}
+
 // behaviour 63, defect 1
 #[tokio::test]
 async fn what_is_written_after_destroying_begins_another_session() -> Result {

@@ -7,6 +7,7 @@ mod faults;
 mod harness;
 mod lifecycle;
 mod lost;
+mod outcomes;
 mod races;
 mod renewals;
 mod sealed;

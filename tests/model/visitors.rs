@@ -205,15 +205,9 @@ impl World {
                     request.issues = true;
                 }
             }
-            Some(session) => {
-                if request.used && same_place && session.revision == revision {
-                    session.touch(now);
-                }
-            }
-            None if changed || request.renews => {
-                return request.end();
-            }
-            None => {}
+            Some(session) if request.used && same_place && session.revision == revision => session.touch(now),
+            None if changed || request.renews => return request.end(),
+            Some(_) | None => {}
         }
         (request.changes, request.renews, request.used) = (Vec::new(), false, false);
         if let Some(session) = self.sessions.get(&number).filter(|_| changed || request.issues) {

@@ -6,13 +6,51 @@ use std::process::Command;
 use super::Done;
 use crate::command::{self, Failure, Result, cargo, succeeds};
 
+/// A program that some step runs, and the Debian package that has it.
+struct Tool {
+    program: &'static str,
+    package: &'static str,
+    /// What cannot be done without it.
+    purpose: &'static str,
+}
+
+/// Counts instructions. It may be missing.
+const VALGRIND: Tool = Tool { program: "valgrind", package: "valgrind", purpose: "instructions are counted under it" };
+
+/// Builds the fuzzer. It may be missing too.
+const CPP: Tool = Tool { program: "c++", package: "g++", purpose: "the fuzzer is written in C++" };
+
+/// Without these the tests fail.
+const REQUIRED: &[Tool] = &[
+    Tool { program: "chromium", package: "chromium", purpose: "a test leads a browser through an example" },
+    Tool { program: "chromedriver", package: "chromium-driver", purpose: "a test leads a browser through an example" },
+];
+
 pub(super) fn run() -> Result<Done> {
     components()?;
-    let missing = [("the instruction guard", valgrind()), ("the fuzzers", cpp())];
-    let missing =
-        missing.into_iter().filter_map(|(what, there)| Some(format!("{what} will not run: {}", there.err()?)));
+    let tools: Vec<&Tool> = REQUIRED.iter().chain([&VALGRIND, &CPP]).collect();
+    let installed = install(&tools);
+    // What was asked for together may have been installed in part.
+    if let Some(failure) = REQUIRED.iter().find_map(|tool| tool.missing(&installed)) {
+        return Err(failure);
+    }
+    let missing = [("the instruction guard", &VALGRIND), ("the fuzzer", &CPP)]
+        .into_iter()
+        .filter_map(|(what, tool)| Some(format!("{what} will not run: {}", tool.missing(&installed)?)));
     let missing = missing.collect::<Vec<_>>().join("; ");
     Ok(if missing.is_empty() { Done::Fully } else { Done::Except(missing) })
+}
+
+/// The same for valgrind alone, for the step that uses it.
+pub(super) fn valgrind() -> Result {
+    let installed = install(&[&VALGRIND]);
+    VALGRIND.missing(&installed).map_or(Ok(()), Err)
+}
+
+/// The same for a C++ compiler.
+pub(crate) fn cpp() -> Result {
+    let installed = install(&[&CPP]);
+    CPP.missing(&installed).map_or(Ok(()), Err)
 }
 
 /// rustfmt and clippy, without which nothing can be checked.
@@ -28,37 +66,40 @@ fn components() -> Result {
     Ok(())
 }
 
-/// valgrind, which counts instructions.
-pub(super) fn valgrind() -> Result {
-    installed("valgrind", "valgrind")
+impl Tool {
+    fn works(&self) -> bool {
+        succeeds(Command::new(self.program).arg("--version"))
+    }
+
+    /// If it still does not work after an installation: why, and what to do.
+    fn missing(&self, installed: &Result) -> Option<Failure> {
+        let Self { program, package, purpose } = self;
+        (!self.works()).then(|| {
+            let why = match installed {
+                Ok(()) => format!("its package {package} was installed and it cannot be run"),
+                Err(why) => format!("{why}; on Debian: apt-get install {package}"),
+            };
+            Failure::new(format!("{program} is missing ({purpose}), and {why}"))
+        })
+    }
 }
 
-/// A C++ compiler, which builds the fuzzer.
-pub(crate) fn cpp() -> Result {
-    installed("c++", "g++")
-}
-
-/// A program that may be missing, or else the Debian package that has it.
-fn installed(program: &str, package: &str) -> Result {
-    if succeeds(Command::new(program).arg("--version")) {
+/// Installs those of the tools that do not work, all at once.
+fn install(tools: &[&Tool]) -> Result {
+    let packages: Vec<_> = tools.iter().filter(|tool| !tool.works()).map(|tool| tool.package).collect();
+    if packages.is_empty() {
         return Ok(());
     }
     if !Path::new("/etc/debian_version").exists() || !is_root() {
-        return Err(Failure::new(format!("{program} is missing, and installing it takes root on Debian")));
+        return Err(Failure::new("installing it takes root on Debian"));
     }
     let apt = || {
         let mut apt = Command::new("apt-get");
         apt.env("DEBIAN_FRONTEND", "noninteractive");
         apt
     };
-    let because = |failure| Failure::new(format!("{program} is missing, and {failure}"));
-    command::run(apt().arg("update")).map_err(because)?;
-    command::run(apt().args(["install", "-y", "--no-install-recommends", package])).map_err(because)?;
-    if succeeds(Command::new(program).arg("--version")) {
-        Ok(())
-    } else {
-        Err(Failure::new(format!("{package} was installed, and {program} cannot be run")))
-    }
+    command::run(apt().arg("update"))?;
+    command::run(apt().args(["install", "-y", "--no-install-recommends"]).args(packages))
 }
 
 #[cfg(unix)]
@@ -70,4 +111,37 @@ fn is_root() -> bool {
 #[cfg(not(unix))]
 fn is_root() -> bool {
     false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOWHERE: Tool = Tool { program: "there-is-no-such-program", package: "none", purpose: "nobody needs it" };
+
+    #[test]
+    fn what_is_missing_says_why_and_what_to_do() {
+        let said = |installed| NOWHERE.missing(&installed).map(|failure| failure.to_string());
+        assert_eq!(
+            said(Err(Failure::new("installing it takes root on Debian"))).as_deref(),
+            Some(
+                "there-is-no-such-program is missing (nobody needs it), and installing it takes root on Debian; \
+                 on Debian: apt-get install none"
+            )
+        );
+        assert_eq!(
+            said(Ok(())).as_deref(),
+            Some(
+                "there-is-no-such-program is missing (nobody needs it), and its package none was installed and it \
+                 cannot be run"
+            )
+        );
+    }
+
+    #[test]
+    fn what_works_is_neither_installed_nor_missing() {
+        let cargo = Tool { program: "cargo", package: "none", purpose: "this test runs in it" };
+        assert!(install(&[&cargo]).is_ok());
+        assert!(cargo.missing(&Err(Failure::new("no matter"))).is_none());
+    }
 }

@@ -1,0 +1,67 @@
+//! Signing in and out, and renewing the ticket.
+
+use axum::extract::{Form, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Redirect, Response};
+use cloakroom::Session;
+use minijinja::context;
+use serde::Deserialize;
+
+use crate::failure::Result;
+use crate::models::visitor::{self, LONGEST_NAME};
+use crate::views::Views;
+
+pub(crate) async fn sign_in_page(session: Session, State(views): State<Views>) -> Result<Response> {
+    if session.user()?.is_some() {
+        return Ok(Redirect::to("/").into_response());
+    }
+    Ok(show(&views, "")?.into_response())
+}
+
+#[derive(Deserialize)]
+pub(crate) struct SignIn {
+    name: String,
+    /// A box that is not ticked is not sent.
+    shared_computer: Option<String>,
+}
+
+pub(crate) async fn sign_in(
+    session: Session,
+    State(views): State<Views>,
+    Form(form): Form<SignIn>,
+) -> Result<Response> {
+    let name = form.name.trim();
+    if name.is_empty() || name.chars().count() > LONGEST_NAME {
+        session.flash_now("error", format!("Tell us a name, of at most {LONGEST_NAME} letters."))?;
+        return Ok((StatusCode::UNPROCESSABLE_ENTITY, show(&views, name)?).into_response());
+    }
+    visitor::sign_in(name, form.shared_computer.is_some())?;
+    session.flash("info", format!("Welcome, {name}."))?;
+    Ok(Redirect::to("/").into_response())
+}
+
+pub(crate) async fn sign_out(session: Session) -> Result<Redirect> {
+    session.logout()?;
+    // It waits in a new session, which knows nothing of the old one.
+    session.flash("info", "You are signed out. What the session held is gone.")?;
+    Ok(Redirect::to("/sign-in"))
+}
+
+#[derive(Deserialize)]
+pub(crate) struct Renew {
+    from: String,
+}
+
+/// What an application does when the rights of a visitor change. Here, a button shows it: the ticket in the cookie is
+/// another one, the old one opens nothing, and the session is the same.
+pub(crate) async fn renew(session: Session, Form(form): Form<Renew>) -> Result<Redirect> {
+    session.renew()?;
+    session.flash("info", "You have a new ticket.")?;
+    // Back to a page of ours, never to an address that a form was made to send.
+    let back = if form.from == "/shop" { "/shop" } else { "/" };
+    Ok(Redirect::to(back))
+}
+
+fn show(views: &Views, typed: &str) -> Result<impl IntoResponse + use<>> {
+    views.page("sign_in.html", context! { longest => LONGEST_NAME, typed })
+}
