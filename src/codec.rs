@@ -1,29 +1,49 @@
 //! One value as bytes: MessagePack with names and human-readable forms, so that a template sees of a struct or a UUID
 //! what JSON would show, while numbers and bytes stay exact.
 
-use serde::de::DeserializeOwned;
-use serde::{Serialize, Serializer};
+use rmp_serde::config::{DefaultConfig, HumanReadableConfig};
+use rmp_serde::decode::ReadReader;
+use serde::de::{DeserializeOwned, IgnoredAny};
+use serde::{Deserialize, Serialize, Serializer};
 
 use crate::error::{Error, ErrorKind, Result};
+
+/// How deep a value may be nested, as in serde_json.
+const DEEPEST: usize = 128;
+
+/// How deep decoding goes, since every level takes stack, and a worker thread has little. Beyond what is encoded, for what
+/// others have written.
+const DEEPEST_STEPS: usize = 2 * DEEPEST;
 
 /// Encodes a value.
 pub(crate) fn encode<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>> {
     let mut bytes = Vec::with_capacity(32);
     let mut serializer = rmp_serde::Serializer::new(&mut bytes).with_struct_map().with_human_readable();
     value.serialize(&mut serializer).map_err(|_| wrong::<T>(ErrorKind::Encode, "cannot be kept in a session"))?;
+    // Every level takes a byte. What is deeper could not be read back.
+    if bytes.len() > DEEPEST && IgnoredAny::deserialize(&mut deserializer(&mut &*bytes, DEEPEST)).is_err() {
+        return Err(wrong::<T>(ErrorKind::Encode, "is nested too deeply to be kept in a session"));
+    }
     Ok(bytes)
 }
 
 /// Decodes a value; what follows it, or is of another type, is an error.
 pub(crate) fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T> {
     let mut rest = bytes;
-    let mut deserializer = rmp_serde::Deserializer::new(&mut rest).with_human_readable();
-    let value = T::deserialize(&mut deserializer)
+    let value = T::deserialize(&mut deserializer(&mut rest, DEEPEST_STEPS))
         .map_err(|_| wrong::<T>(ErrorKind::Decode, "is not what the session holds under this key"))?;
     if !rest.is_empty() {
         return Err(Error::new(ErrorKind::Decode, "a stored value is damaged"));
     }
     Ok(value)
+}
+
+type Deserializer<R> = rmp_serde::Deserializer<ReadReader<R>, HumanReadableConfig<DefaultConfig>>;
+
+fn deserializer<R: std::io::Read>(bytes: R, deepest: usize) -> Deserializer<R> {
+    let mut deserializer = rmp_serde::Deserializer::new(bytes).with_human_readable();
+    deserializer.set_max_depth(deepest);
+    deserializer
 }
 
 /// An encoded value that can be handed to another serializer as it is.
@@ -32,8 +52,7 @@ pub(crate) struct Encoded<'a>(pub(crate) &'a [u8]);
 impl Serialize for Encoded<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
         let mut rest = self.0;
-        let mut deserializer = rmp_serde::Deserializer::new(&mut rest).with_human_readable();
-        serde_transcode::transcode(&mut deserializer, serializer)
+        serde_transcode::transcode(&mut deserializer(&mut rest, DEEPEST_STEPS), serializer)
     }
 }
 
@@ -121,6 +140,18 @@ mod tests {
             }
         }
         assert_eq!(encode(&Never).expect_err("cannot").kind(), ErrorKind::Encode);
+    }
+
+    /// In the smallest stack that a thread gets, in the build with the largest frames.
+    #[test]
+    fn what_is_nested_too_deeply_is_an_error_and_no_overflow() {
+        let nested = |levels| (1..levels).fold(serde_json::json!([]), |inner, _| serde_json::json!([inner]));
+        let bytes = encode(&nested(DEEPEST - 1)).expect("not too deep");
+        assert_eq!(decode::<serde_json::Value>(&bytes).expect("nor to be read"), nested(DEEPEST - 1));
+        assert_eq!(encode(&nested(DEEPEST + 1)).expect_err("too deep").kind(), ErrorKind::Encode);
+        let stored = [vec![0x91; 100_000], vec![0xc0]].concat();
+        assert_eq!(decode::<serde_json::Value>(&stored).expect_err("too deep").kind(), ErrorKind::Decode);
+        assert!(serde_json::to_string(&Encoded(&stored)).is_err());
     }
 
     #[test]

@@ -5,6 +5,7 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command speaks to whoever called it")]
 
 mod command;
+mod fuzz;
 mod runner;
 mod steps;
 mod workspace;
@@ -14,9 +15,13 @@ use std::process::ExitCode;
 const USAGE: &str = "\
 Usage: cargo xtask test [NAME]...
        cargo xtask test --list
+       cargo xtask fuzz [TARGET]... [--seconds N]
+       cargo xtask fuzz TARGET INPUT
 
-Runs the steps of the test command in their order, or only those that are named,
-and stops at the first that fails.";
+`test` runs the steps of the test command in their order, or only those that are
+named, and stops at the first that fails.
+`fuzz` lets a fuzzer look for what a target cannot take, each for 60 seconds or as
+long as is said; or repeats an input that it found.";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -34,8 +39,22 @@ fn main() -> ExitCode {
             Ok(steps) => runner::run(&steps),
             Err(unknown) => refuse(&format!("there is no step `{unknown}`; the steps are:\n{}", steps::list())),
         },
+        ["fuzz", ref arguments @ ..] => match fuzz::Plan::parse(arguments) {
+            Ok(plan) => finish(plan.carry_out()),
+            Err(why) => refuse(&format!("{why}\n\n{USAGE}")),
+        },
         [] => refuse(USAGE),
         [unknown, ..] => refuse(&format!("there is no command `{unknown}`\n\n{USAGE}")),
+    }
+}
+
+fn finish(result: command::Result) -> ExitCode {
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("{failure}");
+            ExitCode::FAILURE
+        }
     }
 }
 

@@ -2,9 +2,11 @@
 
 use super::Done;
 use crate::command::{Result, cargo, run};
+use crate::fuzz;
 
 pub(super) fn format() -> Result<Done> {
-    run(&mut cargo(&["fmt", "--all", "--check"])).map(|()| Done::Fully)
+    run(&mut cargo(&["fmt", "--all", "--check"]))?;
+    run(&mut cargo(&["fmt", "--manifest-path", fuzz::MANIFEST, "--check"])).map(|()| Done::Fully)
 }
 
 pub(super) fn clippy() -> Result<Done> {

@@ -2,9 +2,10 @@
 
 mod checks;
 mod features;
+mod fuzz;
 mod guards;
 mod msrv;
-mod setup;
+pub(crate) mod setup;
 
 use crate::command::Result;
 
@@ -34,6 +35,11 @@ const STEPS: &[Step] = &[
     Step { name: "docs", about: "the documentation builds without warnings", run: checks::docs },
     Step { name: "tests", about: "unit tests, integration tests, examples in the documentation", run: checks::tests },
     Step { name: "guards", about: "a request costs no more than it may", run: guards::run },
+    Step {
+        name: "fuzz",
+        about: "made-up cookies and records for a minute each, and all that were found before",
+        run: fuzz::run,
+    },
 ];
 
 /// The steps of these names, in the order of the table; all where none is named. Answers a name that no step has.

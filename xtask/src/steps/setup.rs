@@ -14,8 +14,11 @@ struct Tool {
     purpose: &'static str,
 }
 
-/// Counts instructions. It is the only tool that may be missing.
+/// Counts instructions. It may be missing.
 const VALGRIND: Tool = Tool { program: "valgrind", package: "valgrind", purpose: "instructions are counted under it" };
+
+/// Builds the fuzzer. It may be missing too.
+const CPP: Tool = Tool { program: "c++", package: "g++", purpose: "the fuzzer is written in C++" };
 
 /// Without these the tests fail.
 const REQUIRED: &[Tool] = &[
@@ -25,22 +28,29 @@ const REQUIRED: &[Tool] = &[
 
 pub(super) fn run() -> Result<Done> {
     components()?;
-    let tools: Vec<&Tool> = REQUIRED.iter().chain([&VALGRIND]).collect();
+    let tools: Vec<&Tool> = REQUIRED.iter().chain([&VALGRIND, &CPP]).collect();
     let installed = install(&tools);
     // What was asked for together may have been installed in part.
     if let Some(failure) = REQUIRED.iter().find_map(|tool| tool.missing(&installed)) {
         return Err(failure);
     }
-    Ok(match VALGRIND.missing(&installed) {
-        None => Done::Fully,
-        Some(why) => Done::Except(format!("the instruction guard will not run: {why}")),
-    })
+    let missing = [("the instruction guard", &VALGRIND), ("the fuzzer", &CPP)]
+        .into_iter()
+        .filter_map(|(what, tool)| Some(format!("{what} will not run: {}", tool.missing(&installed)?)));
+    let missing = missing.collect::<Vec<_>>().join("; ");
+    Ok(if missing.is_empty() { Done::Fully } else { Done::Except(missing) })
 }
 
 /// The same for valgrind alone, for the step that uses it.
 pub(super) fn valgrind() -> Result {
     let installed = install(&[&VALGRIND]);
     VALGRIND.missing(&installed).map_or(Ok(()), Err)
+}
+
+/// The same for a C++ compiler.
+pub(crate) fn cpp() -> Result {
+    let installed = install(&[&CPP]);
+    CPP.missing(&installed).map_or(Ok(()), Err)
 }
 
 /// rustfmt and clippy, without which nothing can be checked.
