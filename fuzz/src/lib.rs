@@ -7,6 +7,7 @@
 #![forbid(unsafe_code)]
 
 mod cookie_header;
+mod environment;
 mod input;
 mod record;
 mod sealed_value;
@@ -16,8 +17,12 @@ mod visit;
 pub type Target = fn(&[u8]);
 
 /// All targets; each has its corpus under its name. A new one is a line here and a directory there.
-pub const TARGETS: &[(&str, Target)] =
-    &[("cookie_header", cookie_header::run), ("record", record::run), ("sealed_value", sealed_value::run)];
+pub const TARGETS: &[(&str, Target)] = &[
+    ("cookie_header", cookie_header::run),
+    ("environment", environment::run),
+    ("record", record::run),
+    ("sealed_value", sealed_value::run),
+];
 
 /// The target of this name.
 pub fn target(name: &str) -> Option<Target> {
