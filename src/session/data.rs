@@ -171,7 +171,8 @@ impl Session {
     }
 
     /// Removes all values, those too that another request adds before this one is committed. The session, its user and
-    /// waiting messages stay; [`destroy`](Session::destroy) ends it.
+    /// waiting messages stay; [`destroy`](Session::destroy) ends it. Clearing a session in which this request sees nothing
+    /// changes nothing.
     ///
     /// # Errors
     ///
@@ -185,8 +186,8 @@ impl Session {
     pub fn clear(&self) -> Result<()> {
         self.read(|open| {
             open.transient.clear();
-            // A new session has nothing to remove, and nothing that would need a cookie.
-            if open.transient.takes_all || (open.held.is_none() && open.draft.is_empty() && open.log.is_empty()) {
+            // Where there is nothing to remove there is nothing to commit, and nothing that would need a cookie.
+            if open.transient.takes_all || (open.draft.is_empty() && open.log.is_empty()) {
                 return Ok(());
             }
             open.begin_write()?;

@@ -238,8 +238,7 @@ impl Open {
     }
 
     pub(crate) fn clear(&mut self) {
-        // Another request may have added what this one does not see.
-        if self.held.is_some() || !self.draft.is_empty() || !self.log.is_empty() {
+        if !self.draft.is_empty() || !self.log.is_empty() {
             self.draft.clear();
             self.log.clear();
             self.generation += 1;

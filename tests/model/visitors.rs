@@ -190,7 +190,9 @@ impl World {
             (request.changes, request.renews, request.used) = (Vec::new(), false, false);
             return true;
         };
-        let changed = request.view != request.base;
+        // A clear counts even if this request has nothing to lose by it: another one may have added something.
+        let clears = request.changes.iter().any(|change| matches!(change, Change::Clear));
+        let changed = request.view != request.base || clears;
         let session = self.sessions.get_mut(&number).filter(|session| session.is_live(now));
         let same_place = session.as_ref().is_some_and(|session| session.renewals.len() == epoch);
         match session {

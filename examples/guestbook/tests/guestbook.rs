@@ -194,11 +194,12 @@ async fn a_store_that_is_away_is_told_and_signs_nobody_out() {
     let store = FaultStore::new(MemoryStore::new());
     let mut browser = Browser::new(&SessionManager::new(store.clone()));
     browser.posted("/sign-in", "name=Ana").await;
-    store.on(Verb::Load).fail_before();
+    store.on(Verb::Load).always().fail_before();
     let response = browser.send(get("/")).await;
     assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
     let page = text(response).await;
     assert!(page.contains("<h1>Service Unavailable</h1>") && page.contains("Back to the guestbook"), "{page}");
+    store.forget_faults();
     assert!(browser.page("/").await.contains("Good to see you, Ana."));
 
     store.on(Verb::Swap).always().fail_before();
