@@ -21,6 +21,7 @@ async fn send(app: &Router, path: &str, cookie: Option<&str>) -> axum::response:
     }
     app.clone().oneshot(request.body(Body::empty()).expect("works")).await.expect("works")
 }
+
 async fn text(response: axum::response::Response) -> String {
     String::from_utf8(axum::body::to_bytes(response.into_body(), usize::MAX).await.expect("works").to_vec())
         .expect("works")
@@ -174,4 +175,20 @@ async fn a_reader_whose_renewal_comes_second_rewrites_nothing() {
     let swaps = store.calls(Verb::Swap);
     let _ = two.commit(200).await;
     assert_eq!(store.calls(Verb::Swap), swaps + 1, "it tries the marker, and finds that it is there");
+}
+
+// behaviour 104
+#[tokio::test(start_paused = true)]
+async fn a_body_whose_changes_cannot_be_saved_is_cut_off() {
+    use cloakroom::testing::FaultStore;
+    let store = FaultStore::new(MemoryStore::new());
+    let app = Router::new()
+        .route("/new", get(|s: Session| async move { s.set("a", 1) }))
+        .route("/stream", get(|s: Session| async move { streamed(s, false) }))
+        .layer(SessionManager::new(store.clone()).layer());
+    let cookie = cookie(&send(&app, "/new", None).await).expect("works");
+    let response = send(&app, "/stream", Some(&cookie)).await;
+    assert!(response.status().is_success(), "the head is on its way");
+    store.go_away();
+    assert!(axum::body::to_bytes(response.into_body(), usize::MAX).await.is_err());
 }

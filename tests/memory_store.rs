@@ -230,3 +230,19 @@ async fn a_search_sees_one_instant_even_if_the_marker_is_gone_at_once() -> Resul
     renewals.await.expect("no panic");
     Ok(())
 }
+
+#[tokio::test]
+async fn a_session_that_was_used_or_logged_in_since_is_not_given_up() -> Result<()> {
+    const SESSIONS: usize = 192;
+    let store = full_of::<SESSIONS>(std::array::from_fn(|_| anonymous())).await?;
+    let later = NOW + SECOND * SESSIONS as u32;
+    // It looks for the next three to give up, and gives up the first.
+    assert_eq!(store.create(&key(200), &anonymous(), later).await?, Created::Created);
+    // The second logs in, and the third is used.
+    let found = store.load(&key(1), later).await?.expect("is there");
+    assert_eq!(store.swap(&key(1), found.revision, &of_user(), later).await?, Swap::Swapped);
+    assert!(store.load(&key(2), later).await?.is_some());
+    assert_eq!(store.create(&key(201), &anonymous(), later).await?, Created::Created);
+    assert_eq!(left(&store, later).await?, [false, true, true, false, true]);
+    Ok(())
+}

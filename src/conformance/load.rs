@@ -34,6 +34,7 @@ pub async fn of_an_unknown_key_is_absent(store: Arc<dyn SessionStore>) {
 }
 
 /// Reading is no write: nothing of the record changes, its deadline neither.
+// behaviour 27
 pub async fn changes_nothing(store: Arc<dyn SessionStore>) {
     let (store, now) = (Checked::new(store), Timestamp::now());
     let record = live(now);

@@ -14,10 +14,13 @@ pub use secrets::Secrets;
 /// It costs no store, and has its price. What a cookie cannot promise:
 ///
 /// - **Ending is up to the browser.** A logout removes the cookie; somebody who copied it before can use the copy until
-///   its deadline. Keep lifetimes short, or use a store.
+///   its deadline. A request of the same browser that is under way during the logout may send the cookie once more, and so
+///   undo it. Keep lifetimes short, or use a store.
 /// - **The last writer wins.** Of two requests at the same time the later answer replaces the earlier one's changes.
 ///   `update` and `transaction` are not run again, because there is nothing to compare with.
 /// - **Sessions cannot be listed or revoked**, since the server does not have them.
+/// - **Length tells.** Sessions of 1 KiB or more are compressed. Who can put text into a session and sees how long its
+///   cookie is learns whether the text resembles what else is in it; keep secrets out of such sessions.
 /// - **Size.** Four cookies of 4,096 bytes hold some 11,000 bytes after compression; more is
 ///   [`TooLarge`](crate::ErrorKind::TooLarge), and the session stays as it was. Proxies often allow fewer: nginx takes
 ///   8 KiB of headers in all by default.

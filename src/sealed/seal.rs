@@ -222,7 +222,7 @@ mod tests {
         }
     }
 
-    // behaviour 115
+    // behaviour 115, defect 24
     #[test]
     fn a_seal_opens_for_its_cookie_and_its_form_only() {
         for (form, other) in [(Form::Encrypted, Form::Signed), (Form::Signed, Form::Encrypted)] {

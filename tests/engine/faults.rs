@@ -190,7 +190,7 @@ async fn a_touch_that_fails_is_no_reason_to_fail_a_request() -> Result {
     Ok(())
 }
 
-// behaviour 107
+// behaviours 48 and 107
 #[tokio::test]
 async fn a_record_that_cannot_be_read_is_an_empty_session_and_never_an_error_for_ever() -> Result {
     let own = |field: &str, value: &[u8]| {

@@ -12,5 +12,6 @@ mod outcomes;
 mod races;
 mod renewals;
 mod sealed;
+mod sweeper;
 mod tasks;
 mod transient;

@@ -80,7 +80,7 @@ pub(crate) fn revocation_ends_requests_under_way(bed: &Bed) {
     }
 }
 
-// behaviour 135
+// behaviour 135, defect 22
 pub(crate) fn all_of_a_user_can_be_ended(bed: &Bed) {
     let server = bed.alone(&["--idle", "60", "--touch", "0"]);
     let clients = [server.client(), server.client(), server.client()];

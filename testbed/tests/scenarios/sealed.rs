@@ -310,7 +310,7 @@ pub(crate) fn what_is_too_large_is_refused_and_the_cookie_stays(bed: &Bed) {
     panic!("20 kB of noise fit");
 }
 
-// behaviours 56 and 116
+// behaviours 56 and 116, defect 15
 pub(crate) fn a_copied_cookie_is_dead_after_its_idle_deadline(bed: &Bed) {
     let visitor = bed.visitor_with(&["--idle", "0.6"]);
     visitor.set("a", 1);
