@@ -18,7 +18,8 @@ use crate::token::StoreKey;
 ///
 /// It holds the same bytes as every other store, so that changing the store changes no behaviour. It is bounded: when it
 /// is full it drops what has expired, then the least recently used session without a user, and if there is none it
-/// refuses with [`Full`](ErrorKind::Full). It never gives up a session with a user for a new one.
+/// refuses with [`Full`](ErrorKind::Full). It never gives up a session with a user for a new one. While it is full it looks
+/// for what has expired once a second at most, so that a flood of new sessions does not keep it busy.
 ///
 /// ```
 /// use cloakroom::{MemoryStore, SessionManager};
