@@ -1,11 +1,15 @@
 //! Sessions in the memory of this process.
 
+mod index;
+
 use std::collections::{HashMap, VecDeque};
 use std::fmt;
-use std::hash::{BuildHasher, BuildHasherDefault, Hash, Hasher, RandomState};
+use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
+
+use index::Index;
 
 use super::{BoxFuture, Created, Found, SessionIndex, SessionStore, Swap, Touched};
 use crate::clock::Timestamp;
@@ -419,74 +423,6 @@ impl SessionIndex for MemoryStore {
             }
             Ok(swept)
         })
-    }
-}
-
-/// Which keys belong to a user or a handle. Its locks are taken while a shard is locked, never the other way round.
-struct Index<K> {
-    hasher: RandomState,
-    shards: Box<[Mutex<HashMap<K, Keys>>]>,
-}
-
-/// Nearly always one; two while a session is being renewed.
-enum Keys {
-    One(StoreKey),
-    Many(Vec<StoreKey>),
-}
-
-impl<K> Default for Index<K> {
-    fn default() -> Self {
-        Self { hasher: RandomState::new(), shards: (0..64).map(|_| Mutex::default()).collect() }
-    }
-}
-
-impl<K: Hash + Eq + Clone> Index<K> {
-    fn shard<Q: Hash + ?Sized>(&self, name: &Q) -> MutexGuard<'_, HashMap<K, Keys>> {
-        let hash = usize::try_from(self.hasher.hash_one(name) % 64).unwrap_or_default();
-        lock(&self.shards[hash])
-    }
-
-    fn add(&self, name: &K, key: StoreKey) {
-        let mut shard = self.shard(name);
-        match shard.get_mut(name) {
-            None => {
-                shard.insert(name.clone(), Keys::One(key));
-            }
-            Some(Keys::One(known)) if *known == key => {}
-            Some(Keys::Many(known)) if known.contains(&key) => {}
-            Some(Keys::Many(known)) => known.push(key),
-            Some(keys) => {
-                if let Keys::One(known) = *keys {
-                    *keys = Keys::Many(vec![known, key]);
-                }
-            }
-        }
-    }
-
-    fn remove(&self, name: &K, key: &StoreKey) {
-        let mut shard = self.shard(name);
-        let empty = match shard.get_mut(name) {
-            None => false,
-            Some(Keys::One(known)) => known == key,
-            Some(Keys::Many(known)) => {
-                known.retain(|known| known != key);
-                known.is_empty()
-            }
-        };
-        if empty {
-            shard.remove(name);
-        }
-    }
-
-    fn get<Q: Hash + Eq + ?Sized>(&self, name: &Q) -> Vec<StoreKey>
-    where
-        K: std::borrow::Borrow<Q>,
-    {
-        match self.shard(name).get(name) {
-            None => Vec::new(),
-            Some(Keys::One(key)) => vec![*key],
-            Some(Keys::Many(keys)) => keys.clone(),
-        }
     }
 }
 
