@@ -46,6 +46,11 @@ fn deserializer<R: std::io::Read>(bytes: R, deepest: usize) -> Deserializer<R> {
     deserializer
 }
 
+/// Decodes the value of a key; an error says which.
+pub(crate) fn decode_at<T: DeserializeOwned>(key: &str, bytes: &[u8]) -> Result<T> {
+    decode(bytes).map_err(|error| Error::new(error.kind(), format!("the key {key:?}: {error}")))
+}
+
 /// An encoded value that can be handed to another serializer as it is.
 pub(crate) struct Encoded<'a>(pub(crate) &'a [u8]);
 

@@ -247,7 +247,15 @@ impl Config {
     }
 
     fn backend(&self) -> Result<Backend, ConfigError> {
-        const KNOWN: &str = "memory, cookie";
+        const KNOWN: [&str; 3] = ["memory", "cookie", "client"];
+        let scheme = self.store.split(':').next().unwrap_or_default();
+        if !KNOWN.contains(&&*scheme.to_ascii_lowercase()) {
+            // The scheme only: the rest of a URL may hold a password.
+            return Err(ConfigError::new(
+                "SESSION",
+                format!("{scheme:?} is no store of this build; known are {}", KNOWN.join(", ")),
+            ));
+        }
         let url = self.url()?;
         let (scheme, rest) = url.split_once(':').unwrap_or((&url, ""));
         match (scheme.to_ascii_lowercase().as_str(), rest) {
@@ -256,12 +264,8 @@ impl Config {
                 let store = CookieStore::new(self.ring()?);
                 Ok(if self.readable { store.insecure_readable() } else { store }.into())
             }
-            ("memory" | "cookie" | "client", rest) => {
+            (scheme, rest) => {
                 Err(ConfigError::new("SESSION", format!("\"{scheme}:\" takes nothing behind it, and has {rest:?}")))
-            }
-            // The scheme only: the rest of a URL may hold a password.
-            (unknown, _) => {
-                Err(ConfigError::new("SESSION", format!("{unknown:?} is no store of this build; known are {KNOWN}")))
             }
         }
     }
@@ -350,7 +354,7 @@ mod tests {
     fn what_is_not_understood_is_refused_with_what_would_be() {
         assert_eq!(
             refused(&[("SESSION", "mongo://user:password@host")]),
-            "SESSION: \"mongo\" is no store of this build; known are memory, cookie"
+            "SESSION: \"mongo\" is no store of this build; known are memory, cookie, client"
         );
         for (variable, value, part) in [
             ("SESSION_LIFETIME", "aal4", "known are default, aal1, aal2, aal3"),

@@ -26,7 +26,7 @@ impl Session {
     pub fn get<T: DeserializeOwned>(&self, key: impl AsKey<T>) -> Result<Option<T>> {
         // Reading a value is the application's code, which may use this very session: not under its lock.
         let value = self.read(|open| Ok(open.get(key.name()).map(<[u8]>::to_vec)))?;
-        value.as_deref().map(codec::decode).transpose()
+        value.as_deref().map(|value| codec::decode_at(key.name(), value)).transpose()
     }
 
     /// Sets a value. Setting the value that this request found there counts as activity and stores nothing, so that it

@@ -47,7 +47,7 @@ impl Session {
     #[doc(alias = "get_t")]
     pub fn get_transient<T: DeserializeOwned>(&self, key: impl AsKey<T>) -> Result<Option<T>> {
         let value = self.transient(|transient| Ok(transient.get(key.name()).map(<[u8]>::to_vec)))?;
-        value.as_deref().map(codec::decode).transpose()
+        value.as_deref().map(|value| codec::decode_at(key.name(), value)).transpose()
     }
 
     /// Removes the transient value of a key, and answers whether there was one.

@@ -12,8 +12,8 @@ impl Session {
     /// Changes a value by what it was, and answers what it is now.
     ///
     /// When another request changed the session meanwhile, `f` runs again on the newest value, so that of N parallel
-    /// increments all N count. So `f` must depend on nothing but its argument, and the value that this call answers is
-    /// provisional: [`update_now`](Session::update_now) answers the committed one. If `f` fails to run again, because the
+    /// increments all N count. So `f` owns what it captures (`move`, and `clone` what it consumes), does nothing but make the
+    /// new value, and the value that this call answers is provisional: [`update_now`](Session::update_now) answers the committed one. If `f` fails to run again, because the
     /// value became one of another type, the commit fails.
     ///
     /// # Errors
@@ -38,7 +38,7 @@ impl Session {
             return Ok(value);
         }
         self.change(move |draft| {
-            let value = f(draft.get(&name).map(codec::decode).transpose()?);
+            let value = f(draft.get(&name).map(|value| codec::decode_at(&name, value)).transpose()?);
             draft.set(&name, &codec::encode(&value)?)?;
             Ok(value)
         })
@@ -69,7 +69,7 @@ impl Session {
         }
         let committed = std::sync::Arc::clone(&latest);
         let provisional = self.change(move |draft| {
-            let value = f(draft.get(&name).map(codec::decode).transpose()?);
+            let value = f(draft.get(&name).map(|value| codec::decode_at(&name, value)).transpose()?);
             let bytes = codec::encode(&value)?;
             draft.set(&name, &bytes)?;
             *lock(&committed) = Some(bytes);
@@ -173,7 +173,7 @@ impl View<'_> {
     /// # Ok(()) }
     /// ```
     pub fn get<T: DeserializeOwned>(&self, key: impl AsKey<T>) -> Result<Option<T>> {
-        self.draft.get(key.name()).map(codec::decode).transpose()
+        self.draft.get(key.name()).map(|value| codec::decode_at(key.name(), value)).transpose()
     }
 
     /// Sets a value.

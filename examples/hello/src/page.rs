@@ -65,8 +65,10 @@ fn holdings(session: &Session) -> Result<String> {
         [("ends without activity", session.idle_deadline()?), ("ends in any case", session.absolute_deadline()?)]
     {
         let left = deadline.and_then(|deadline| deadline.duration_since(SystemTime::now()).ok());
-        rows +=
-            &row(name, &left.map_or("with the next page".to_owned(), |left| format!("in {}", days(left.as_secs()))));
+        rows += &row(
+            name,
+            &left.map_or("shown with the next page".to_owned(), |left| format!("in {}", days(left.as_secs()))),
+        );
     }
     Ok(rows)
 }

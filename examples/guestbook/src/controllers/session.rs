@@ -43,7 +43,7 @@ pub(crate) async fn sign_in(
 pub(crate) async fn sign_out(session: Session) -> Result<Redirect> {
     session.logout()?;
     // It waits in a new session, which knows nothing of the old one.
-    session.flash("info", "You are signed out. What the session held is gone.")?;
+    session.flash("info", "You are signed out.")?;
     Ok(Redirect::to("/sign-in"))
 }
 

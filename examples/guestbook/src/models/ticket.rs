@@ -21,7 +21,7 @@ pub(crate) fn current() -> Result<Option<Ticket>> {
     let session = Session::current()?;
     let Some(handle) = session.handle()? else { return Ok(None) };
     // A session that begins with this very request has no deadlines yet.
-    let until = |deadline: Option<_>| deadline.map_or_else(|| "with the next page".to_owned(), words::until);
+    let until = |deadline: Option<_>| deadline.map_or_else(|| "shown with the next page".to_owned(), words::until);
     Ok(Some(Ticket {
         handle: handle.to_string(),
         began: session.created()?.map_or_else(|| "just now".to_owned(), words::ago),
