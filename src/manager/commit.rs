@@ -111,6 +111,12 @@ impl SessionManager {
             match result {
                 Ok(()) if open.has_changes() => return Ok(None),
                 Ok(()) => {}
+                // The session that was destroyed meanwhile is over, and what was begun after it is still to be committed.
+                Err(ended)
+                    if ended.kind() == ErrorKind::Ended && open.standing != Standing::Ended && open.has_changes() =>
+                {
+                    return Ok(None);
+                }
                 // The session is over: the response goes out as it is, unless it was a save of this very request that
                 // failed half-way, of which the response may tell nothing.
                 Err(ended) if ended.kind() == ErrorKind::Ended => {
@@ -202,9 +208,10 @@ impl SessionManager {
     /// and are run without the lock.
     fn catch_up_draft(&self, session: &Session) -> Result<()> {
         loop {
-            let Some((mut draft, log)) = session.with(|open| Ok(open.begin_redraft()))? else { return Ok(()) };
-            let applied = log.apply(&mut draft);
-            if session.with(|open| open.end_redraft(draft, log, applied))? {
+            let Some(mut redraft) = session.with(|open| Ok(open.begin_redraft()))? else { return Ok(()) };
+            let (draft, log, _) = &mut redraft;
+            let applied = log.apply(draft);
+            if session.with(|open| open.end_redraft(redraft, applied))? {
                 return Ok(());
             }
         }

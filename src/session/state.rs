@@ -155,7 +155,7 @@ impl Open {
     }
 
     /// What is held as a draft, and the changes to make on it; nothing if the draft is up to date.
-    pub(crate) fn begin_redraft(&mut self) -> Option<(Draft, ChangeLog)> {
+    pub(crate) fn begin_redraft(&mut self) -> Option<(Draft, ChangeLog, u32)> {
         if !self.stale {
             return None;
         }
@@ -164,11 +164,19 @@ impl Open {
             self.settle(draft);
             return None;
         }
-        Some((draft, std::mem::take(&mut self.log)))
+        Some((draft, std::mem::take(&mut self.log), self.life))
     }
 
     /// Takes the draft over, unless there was another change: then it has to be made again.
-    pub(crate) fn end_redraft(&mut self, draft: Draft, mut log: ChangeLog, applied: Result<()>) -> Result<bool> {
+    pub(crate) fn end_redraft(
+        &mut self,
+        (draft, mut log, life): (Draft, ChangeLog, u32),
+        applied: Result<()>,
+    ) -> Result<bool> {
+        if self.life != life {
+            // Destroyed meanwhile: nothing of the old session goes into what is begun after it.
+            return Ok(true);
+        }
         let later = std::mem::take(&mut self.log);
         if let Err(error) = applied {
             // What does not fit what was merged is dropped, with all that was built on it.
@@ -283,11 +291,13 @@ impl Open {
         self.flashing = Flashing::default();
         self.renewal = None;
         self.handle = None;
+        self.stale = false;
         self.generation += 1;
     }
 
     pub(crate) fn has_changes(&self) -> bool {
-        !self.log.is_empty() || self.renewal.is_some() || !self.ending.is_empty()
+        // Where the draft is being made anew, the changes are with whoever makes it.
+        self.stale || !self.log.is_empty() || self.renewal.is_some() || !self.ending.is_empty()
     }
 
     /// What every read needs; it is activity.

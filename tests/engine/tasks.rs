@@ -241,6 +241,47 @@ async fn destroy_during_the_head_commit_is_done() -> Result {
     Ok(())
 }
 
+// A change that is made again after a commit may find that its session was destroyed by then.
+#[tokio::test]
+async fn destroy_while_a_change_is_made_again_takes_the_change_along() -> Result {
+    let site = Site::new();
+    let mut visitor = Visitor::with(&site, &[("secret", 1)]).await?;
+    let session = visitor.arrive(&site).await?;
+    session.set("b", 1)?;
+    let stop = site.store.on(Verb::Swap).pause_before();
+    let task = commit_until(&session, &stop).await;
+    let (same, runs) = (session.clone(), std::sync::atomic::AtomicU32::new(0));
+    session.update("n", move |n: Option<u32>| {
+        if runs.fetch_add(1, std::sync::atomic::Ordering::Relaxed) == 1 {
+            same.destroy().expect("it is loaded");
+        }
+        n.unwrap_or(0) + 1
+    })?;
+    stop.resume();
+    visitor.take(&task.await.expect("no panic"));
+    assert!(session.is_empty()?, "nothing of the old session is left: {:?}", session.keys()?);
+    assert_eq!((site.count().await, visitor.is_known(&site).await?), (0, false));
+    Ok(())
+}
+
+// What another task begins after its destroy() is kept, although the commit under way learns that the session has ended.
+#[tokio::test]
+async fn what_begins_after_a_destroy_is_kept_when_the_commit_under_way_ends() -> Result {
+    let site = Site::new();
+    let mut visitor = Visitor::logged_in(&site, "ana").await?;
+    let session = visitor.arrive(&site).await?;
+    session.set("b", 1)?;
+    let stop = site.store.on(Verb::Swap).pause_before();
+    let task = commit_until(&session, &stop).await;
+    session.destroy()?;
+    session.set("new", 7)?;
+    site.sessions.revoke_user("ana").await?;
+    stop.resume();
+    visitor.take(&task.await.expect("no panic"));
+    assert_eq!(visitor.number(&site, "new").await?, Some(7));
+    Ok(())
+}
+
 fn sealed() -> SessionManager {
     SessionManager::new(CookieStore::new(Secrets::new(["0123456789abcdef0123456789abcdef"]).expect("ok")))
 }
