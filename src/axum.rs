@@ -4,9 +4,9 @@ use axum_core::extract::{FromRequestParts, OptionalFromRequestParts};
 use axum_core::response::{IntoResponse, Response};
 use http::request::Parts;
 
+use crate::adapter::ErrorAnswer;
 use crate::error::{Error, Result};
 use crate::session::Session;
-use crate::tower::marked_response;
 
 /// Loads the session, once a request. What the store does not answer becomes a 503, or what
 /// [`on_error`](crate::tower::SessionLayer::on_error) makes of it; a handler that takes a `Result<Session>` decides itself.
@@ -33,6 +33,6 @@ impl<S: Sync> OptionalFromRequestParts<S> for Session {
 
 impl IntoResponse for Error {
     fn into_response(self) -> Response {
-        marked_response(self).into_response()
+        http::Response::<String>::from(ErrorAnswer::new(self)).into_response()
     }
 }

@@ -66,13 +66,11 @@ pub(crate) fn outage(error: &Error) {
     warn!(target: TARGET, %error, "the store is away; the request goes on without its session");
 }
 
-#[cfg(feature = "tower")]
 pub(crate) fn body_failed(error: &Error) {
     warn!(target: TARGET, %error, "changes made in a response body could not be saved");
 }
 
 /// A response that tells of an error of ours.
-#[cfg(feature = "tower")]
 pub(crate) fn failed(error: &Error) {
     tracing::error!(target: TARGET, %error, kind = %error.kind(), "failed");
 }

@@ -23,6 +23,8 @@ mod error;
 mod events;
 #[cfg(any(doc, doctest))]
 pub mod guide;
+#[cfg(feature = "http-1")]
+mod http;
 mod key;
 mod lifetime;
 mod manager;

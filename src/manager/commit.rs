@@ -135,9 +135,9 @@ impl SessionManager {
         Some(Committed { edits: edits?.ok()??, error })
     }
 
-    /// Discards the changes if the response's status asks for it, or the handler panicked.
+    /// Discards the changes if the response's status asks for it, or the adapter does, or the handler panicked.
     fn roll_back(&self, open: &mut Open, status: u16) {
-        if open.panicked || self.settings().roll_back.as_ref().is_some_and(|rolls_back| rolls_back(status)) {
+        if open.discards || self.settings().roll_back.as_ref().is_some_and(|rolls_back| rolls_back(status)) {
             open.discard();
         }
     }

@@ -162,7 +162,6 @@ impl SessionManager {
     }
 
     /// Whether both are one and the same, and not only alike.
-    #[cfg(feature = "tower")]
     pub(crate) fn is(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.0, &other.0)
     }

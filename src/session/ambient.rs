@@ -33,8 +33,9 @@ impl Session {
         Self::ambient().ok_or_else(|| {
             Error::new(
                 ErrorKind::NotLoaded,
-                "there is no session here: the session layer is missing (add `.layer(sessions.layer())` to the router, after \
-                 its routes), or this task was spawned without it (spawn `session.scope(future)`)",
+                "there is no session here: the session layer is missing (axum: `.layer(sessions.layer())` after the routes; \
+                 actix-web: `.wrap(sessions.middleware())` around them), or this task was spawned without it (spawn \
+                 `session.scope(future)`)",
             )
         })
     }

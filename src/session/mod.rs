@@ -169,8 +169,21 @@ impl Session {
         Some(result)
     }
 
+    /// Commits nothing of what this request changed and did not save: for adapters, where the framework makes a response
+    /// of a panic. A handler that unwinds with its session in hand needs no such call.
+    ///
+    /// ```
+    /// # async fn example(session: cloakroom::Session) -> cloakroom::Result<()> {
+    /// session.set("step", "paid")?;
+    /// session.discard();
+    /// let committed = session.commit(500).await; // without the step
+    /// # Ok(()) }
+    /// ```
+    pub fn discard(&self) {
+        self.if_loaded(|open| open.discards = true);
+    }
+
     /// Whether there is something that `save` would commit.
-    #[cfg(feature = "tower")]
     pub(crate) fn has_changes(&self) -> bool {
         self.lock().open.as_ref().is_some_and(|open| open.has_changes())
     }
@@ -186,7 +199,7 @@ impl Session {
             Err(Error::new(
                 ErrorKind::NotLoaded,
                 "the session is not loaded: take `Session` as an argument of the handler, call `.load().await` first, \
-                 or set `preload()` on the layer",
+                 or set `preload()` on the layer or middleware",
             ))
         })
     }
@@ -227,7 +240,7 @@ impl Drop for Session {
     // behaviour 99
     fn drop(&mut self) {
         if std::thread::panicking() {
-            self.if_loaded(|open| open.panicked = true);
+            self.discard();
         }
     }
 }

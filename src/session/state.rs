@@ -103,8 +103,8 @@ pub(crate) struct Open {
     pub(crate) generation: u64,
     /// Whether the draft is not yet what was committed last.
     pub(crate) stale: bool,
-    /// Whether a handler panicked with this session in hand.
-    pub(crate) panicked: bool,
+    /// Whether the request's changes are discarded whatever its status, as after a panic.
+    pub(crate) discards: bool,
     /// Counts the sessions that this request has destroyed, so that a commit under way does not bring one back.
     pub(crate) life: u32,
     pub(crate) handle: Option<Handle>,
@@ -133,7 +133,7 @@ impl Open {
             log: ChangeLog::default(),
             generation: 0,
             stale: false,
-            panicked: false,
+            discards: false,
             life: 0,
             handle: None,
             renewal: None,

@@ -2,46 +2,24 @@
 
 use std::fmt;
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::Full;
 use pin_project_lite::pin_project;
 
-use crate::error::{ErrorKind, Result};
-use crate::events;
+use crate::adapter::BodySession;
 use crate::session::Session;
-use crate::store::BoxFuture;
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 pin_project! {
-    /// The body of a response. If its request used the session, it is polled with it, and what it changes is saved when
-    /// it ends. Servers drop a body that has sent all that it announced, or whose client is gone: then what it changed is
-    /// saved as well, and an error can only be logged.
+    /// The body of a response: as [`BodySession`] says, what it changes is saved when it ends.
     pub struct SessionBody<B> {
         #[pin]
         content: Content<B>,
-        session: Option<Session>,
-        saving: Option<BoxFuture<'static, Result<()>>>,
-    }
-
-    impl<B> PinnedDrop for SessionBody<B> {
-        fn drop(this: Pin<&mut Self>) {
-            let this = this.project();
-            if let Some(session) = this.session.take().filter(|session| session.has_changes())
-                && this.saving.is_none()
-                && !std::thread::panicking()
-                && let Ok(runtime) = tokio::runtime::Handle::try_current()
-            {
-                runtime.spawn(async move {
-                    if let Err(error) = session.save().await {
-                        events::body_failed(&error);
-                    }
-                });
-            }
-        }
+        session: BodySession,
     }
 }
 
@@ -55,16 +33,15 @@ pin_project! {
 
 impl<B> SessionBody<B> {
     pub(super) fn new(body: B, session: &Session) -> Self {
-        let session = session.is_loaded().then(|| session.clone());
-        Self { content: Content::Body { body }, session, saving: None }
+        Self { content: Content::Body { body }, session: BodySession::of(session) }
     }
 
     pub(super) fn plain(body: B) -> Self {
-        Self { content: Content::Body { body }, session: None, saving: None }
+        Self { content: Content::Body { body }, session: BodySession::default() }
     }
 
     pub(super) fn text(text: String) -> Self {
-        Self { content: Content::Text { body: Full::from(text) }, session: None, saving: None }
+        Self { content: Content::Text { body: Full::from(text) }, session: BodySession::default() }
     }
 }
 
@@ -83,37 +60,12 @@ where
     type Error = BoxError;
 
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
-        let mut this = self.project();
-        if this.saving.is_none() {
-            let frame = match this.session.as_ref() {
-                Some(session) => session.enter(|| this.content.as_mut().poll_frame(cx)),
-                None => this.content.as_mut().poll_frame(cx),
-            };
-            match (ready!(frame), this.session.as_ref().filter(|session| session.has_changes())) {
-                (None, Some(session)) => {
-                    let session = session.clone();
-                    *this.saving = Some(Box::pin(async move { session.save().await }));
-                }
-                (frame, _) => return Poll::Ready(frame),
-            }
-        }
-        let Some(saving) = this.saving else { return Poll::Ready(None) };
-        let saved = ready!(saving.as_mut().poll(cx));
-        // What could not be saved is discarded, so that the body ends.
-        (*this.saving, *this.session) = (None, None);
-        match saved {
-            // The bytes are on their way, so all that can still be said is that they were not the whole answer.
-            Err(error) if error.kind() != ErrorKind::Ended => {
-                events::body_failed(&error);
-                Poll::Ready(Some(Err(error.into())))
-            }
-            _ => Poll::Ready(None),
-        }
+        let this = self.project();
+        this.session.poll(cx, |cx| this.content.poll_frame(cx), Into::into)
     }
 
     fn is_end_stream(&self) -> bool {
-        let changed = self.session.as_ref().is_some_and(Session::has_changes);
-        !changed && self.saving.is_none() && self.content.is_end_stream()
+        self.session.is_saved() && self.content.is_end_stream()
     }
 
     fn size_hint(&self) -> SizeHint {

@@ -10,9 +10,8 @@ use pin_project_lite::pin_project;
 use tokio::task::futures::TaskLocalFuture;
 
 use super::SessionBody;
-use super::error::{SessionError, error_response};
 use super::layer::OnError;
-use crate::adapter::{Commit, Committed};
+use crate::adapter::{Arrival, Commit, Committed, ErrorAnswer};
 use crate::session::Session;
 
 pin_project! {
@@ -20,16 +19,15 @@ pin_project! {
     pub struct SessionFuture<F, B> {
         #[pin]
         handler: TaskLocalFuture<Session, F>,
-        session: Session,
-        nested: bool,
+        arrival: Arrival,
         on_error: Option<OnError>,
         answered: Option<(Commit, Response<B>)>,
     }
 }
 
 impl<F: Future, B> SessionFuture<F, B> {
-    pub(super) fn new(handler: F, session: Session, nested: bool, on_error: Option<OnError>) -> Self {
-        Self { handler: session.clone().scope(handler), session, nested, on_error, answered: None }
+    pub(super) fn new(handler: F, arrival: Arrival, on_error: Option<OnError>) -> Self {
+        Self { handler: arrival.session.clone().scope(handler), arrival, on_error, answered: None }
     }
 }
 
@@ -41,20 +39,21 @@ where
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut this = self.project();
+        let session = &this.arrival.session;
         loop {
             if let Some((commit, _)) = this.answered {
                 let committed = ready!(Pin::new(commit).poll(cx));
                 let Some((_, response)) = this.answered.take() else { continue };
-                return Poll::Ready(Ok(answer(response, committed, this.session, this.on_error.as_ref())));
+                return Poll::Ready(Ok(answer(response, committed, session, this.on_error.as_ref())));
             }
             // An error here is the framework's, and no response: what the request changed is discarded with it.
             let response = ready!(this.handler.as_mut().poll(cx))?;
-            if *this.nested {
+            if this.arrival.is_nested {
                 return Poll::Ready(Ok(response.map(SessionBody::plain)));
             }
-            match this.session.commit(response.status().as_u16()).into_ready() {
+            match session.commit(response.status().as_u16()).into_ready() {
                 Ok(committed) => {
-                    return Poll::Ready(Ok(answer(response, committed, this.session, this.on_error.as_ref())));
+                    return Poll::Ready(Ok(answer(response, committed, session, this.on_error.as_ref())));
                 }
                 Err(commit) => *this.answered = Some((commit, response)),
             }
@@ -72,12 +71,14 @@ fn answer<B>(
     if committed.edits.is_empty() && committed.error.is_none() && on_error.is_none() {
         return response.map(SessionBody::plain);
     }
-    let failed = committed.error.map(SessionError::from);
-    let error = failed.as_ref().or_else(|| response.extensions().get());
-    let mut response = match (error, on_error) {
-        (Some(error), Some(on_error)) => on_error(error).map(SessionBody::text),
-        (Some(error), None) if failed.is_some() => error_response(error).map(SessionBody::text),
-        _ => response.map(|body| SessionBody::new(body, session)),
+    let failed = committed.error.map(ErrorAnswer::new);
+    let own = on_error.and_then(|on_error| {
+        let answer = failed.as_ref().or_else(|| response.extensions().get())?;
+        Some(on_error(answer.error()))
+    });
+    let mut response = match own.or_else(|| failed.map(Response::from)) {
+        Some(answer) => answer.map(SessionBody::text),
+        None => response.map(|body| SessionBody::new(body, session)),
     };
     committed.edits.apply(response.headers_mut());
     response
@@ -85,6 +86,6 @@ fn answer<B>(
 
 impl<F, B> fmt::Debug for SessionFuture<F, B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SessionFuture").field("session", &self.session).finish_non_exhaustive()
+        f.debug_struct("SessionFuture").field("session", &self.arrival.session).finish_non_exhaustive()
     }
 }

@@ -1,16 +1,12 @@
 //! Sessions on everything that is a [`tower_service::Service`] over HTTP: axum, tonic, hyper with tower.
 
 mod body;
-mod error;
 mod future;
-mod head;
 mod layer;
 mod preload;
 mod service;
 
 pub use body::SessionBody;
-#[cfg(feature = "axum-0_8")]
-pub(crate) use error::marked_response;
 pub use future::SessionFuture;
 pub use layer::SessionLayer;
 pub use preload::{PreloadLayer, PreloadService, preload};

@@ -7,7 +7,7 @@ use tower_layer::Layer;
 use tower_service::Service;
 
 use super::SessionBody;
-use super::error::marked_response;
+use crate::adapter::ErrorAnswer;
 use crate::session::Session;
 use crate::store::BoxFuture;
 
@@ -68,7 +68,7 @@ where
             };
             match loaded {
                 Ok(()) => Ok(ready.call(request).await?.map(SessionBody::plain)),
-                Err(error) => Ok(marked_response(error).map(SessionBody::text)),
+                Err(error) => Ok(Response::from(ErrorAnswer::new(error)).map(SessionBody::text)),
             }
         })
     }

@@ -8,10 +8,9 @@ use tower_service::Service;
 
 use super::SessionBody;
 use super::future::SessionFuture;
-use super::head::Head;
 use super::layer::OnError;
+use crate::adapter::Head;
 use crate::manager::SessionManager;
-use crate::session::Session;
 
 /// A service whose requests have a session: made by [`SessionLayer`](super::SessionLayer).
 #[derive(Clone)]
@@ -40,13 +39,9 @@ where
     }
 
     fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
-        // A request that is passed on inside of the application keeps its session, and its outermost layer commits it.
-        // behaviour 98
-        let outer = Session::ambient().filter(|session| session.manager().is(&self.manager));
-        let nested = outer.is_some();
-        let session = outer.unwrap_or_else(|| self.manager.open(Head::of(&request, &self.manager)));
-        let future = session.enter(|| self.inner.call(request));
-        SessionFuture::new(future, session, nested, self.on_error.clone())
+        let arrival = self.manager.arrive(|| Head::of(&(request.uri(), request.headers()), &self.manager));
+        let future = arrival.session.enter(|| self.inner.call(request));
+        SessionFuture::new(future, arrival, self.on_error.clone())
     }
 }
 

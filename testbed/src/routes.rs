@@ -27,17 +27,21 @@ pub(crate) enum Run {
     Apart(fn(Call) -> Work),
     /// Takes the session that the framework's extractor loaded.
     With(fn(Session, Call) -> Work),
+    /// A WebSocket: the framework takes the session with its extractor, upgrades, and hands both to
+    /// [`sockets::talk`](crate::handlers::sockets::talk).
+    Socket,
 }
 
 /// A handler at work.
 pub(crate) type Work = Pin<Box<dyn Future<Output = Outcome> + Send>>;
 
 macro_rules! routes {
-    ($($verb:ident $path:literal $kind:ident $handler:path;)*) => {
-        &[$(Route { verb: Verb::$verb, path: $path, run: routes!(@$kind $handler) },)*]
+    ($($verb:ident $path:literal $kind:ident $($handler:path)?;)*) => {
+        &[$(Route { verb: Verb::$verb, path: $path, run: routes!(@$kind $($handler)?) },)*]
     };
     (@apart $handler:path) => { Run::Apart(|call| Box::pin($handler(call))) };
     (@with $handler:path) => { Run::With(|session, call| Box::pin($handler(session, call))) };
+    (@socket) => { Run::Socket };
 }
 
 pub(crate) const ROUTES: &[Route] = routes! {
@@ -76,7 +80,7 @@ pub(crate) const ROUTES: &[Route] = routes! {
     Get "/stream/{key}" with streams::stream;
     Get "/stream-new/{key}" with streams::stream;
     Get "/page" with pages::page;
-    Get "/ws" apart streams::unsupported;
+    Get "/ws" socket;
 
     Get "/stats" apart manager::stats;
     Post "/sweep" apart manager::sweep;

@@ -22,6 +22,7 @@ mod scenarios {
     pub(crate) mod process;
     pub(crate) mod renewal;
     pub(crate) mod sealed;
+    pub(crate) mod sockets;
     pub(crate) mod streams;
     pub(crate) mod transient;
     pub(crate) mod untouched;
@@ -45,7 +46,7 @@ macro_rules! tests {
         $(mod $module {
             $(#[test]
             fn $scenario() {
-                crate::scenarios::$module::$scenario(&$bed);
+                crate::bed::hold(&$bed, stringify!($module), stringify!($scenario), crate::scenarios::$module::$scenario);
             })+
         })+
     };
@@ -94,8 +95,7 @@ macro_rules! every_backend {
             outcomes:
                 an_error_status_keeps_what_was_set
                 a_panic_discards_what_was_set
-                a_write_that_is_refused_begins_no_session
-                what_is_not_there_yet_says_so;
+                a_write_that_is_refused_begins_no_session;
             pages:
                 a_page_an_include_and_a_macro_see_the_session
                 a_page_shows_values_as_text_and_no_markup
@@ -109,6 +109,11 @@ macro_rules! every_backend {
                 one_worker_serves_many;
             renewal:
                 renewing_nothing_makes_nothing;
+            sockets:
+                a_socket_sees_the_session_that_it_was_opened_with
+                what_is_no_upgrade_is_told_so
+                a_socket_of_nobody_begins_no_session
+                what_is_not_there_yet_says_so;
             streams:
                 what_would_need_a_cookie_fails;
             transient:
@@ -203,6 +208,10 @@ macro_rules! with_a_store {
                 a_logout_during_a_renewal_stays
                 after_the_grace_period_nobody_follows
                 the_handle_outlives_renewals;
+            sockets:
+                what_a_socket_saves_others_see
+                what_a_socket_does_not_save_is_not_kept
+                a_socket_does_not_bring_back_what_ended;
             streams:
                 what_a_body_changes_is_saved_with_its_end
                 the_head_is_sent_at_once

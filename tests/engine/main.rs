@@ -1,5 +1,6 @@
 //! The engine on its own: driven as an adapter drives it, on a store that fails, stops or dies where a test wants it to.
 
+mod adapter;
 mod alike;
 mod crashes;
 mod deadlines;

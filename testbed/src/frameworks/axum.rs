@@ -8,17 +8,19 @@ use std::sync::Arc;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::rejection::BytesRejection;
+use axum::extract::ws::rejection::WebSocketUpgradeRejection;
+use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
 use axum::extract::{DefaultBodyLimit, State};
 use axum::http::{Response, Uri, header};
 use axum::response::IntoResponse;
 use axum::routing::{MethodFilter, on};
 use bytes::Bytes;
 use cloakroom::Session;
-use futures_util::StreamExt;
+use futures_util::{SinkExt, StreamExt};
 use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::App;
-use crate::handlers::{Answer, BODY_LIMIT, Call, Failure, Outcome, Reply};
+use crate::handlers::{Answer, BODY_LIMIT, Call, Failure, Outcome, Reply, sockets};
 use crate::routes::{ROUTES, Run, Verb};
 
 pub(super) async fn serve(
@@ -52,6 +54,14 @@ fn router(app: Arc<App>) -> Router {
                     }
                 })
             }
+            Run::Socket => {
+                on(verb, async |session: Session, upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>| {
+                    match upgrade {
+                        Ok(upgrade) => upgrade.on_upgrade(|socket| talk(session, socket)),
+                        Err(_) => Answer::no_upgrade().into_response(),
+                    }
+                })
+            }
         };
         router = router.route(route.path, handler);
     }
@@ -69,6 +79,16 @@ fn router(app: Arc<App>) -> Router {
 fn call(app: Arc<App>, uri: &Uri, body: Result<Bytes, BytesRejection>) -> Result<Call, Answer> {
     let body = body.map_err(|rejection| Answer::unreadable_body(rejection.status().as_u16()))?;
     Ok(Call::new(app, uri.path(), uri.query(), body))
+}
+
+async fn talk(session: Session, socket: WebSocket) {
+    let (outgoing, incoming) = socket.split();
+    let incoming = incoming.filter_map(async |frame| match frame {
+        Ok(Message::Text(text)) => Some(text.to_string()),
+        _ => None,
+    });
+    let outgoing = outgoing.with(async |text: String| Ok::<_, axum::Error>(Message::Text(text.into())));
+    sockets::talk(session, incoming, outgoing).await;
 }
 
 fn respond(outcome: Outcome) -> Response<Body> {

@@ -4,6 +4,7 @@ pub(crate) mod identity;
 pub(crate) mod lifetime;
 pub(crate) mod manager;
 pub(crate) mod pages;
+pub(crate) mod sockets;
 pub(crate) mod streams;
 pub(crate) mod transient;
 pub(crate) mod values;
@@ -102,6 +103,11 @@ impl Answer {
 
     pub(crate) fn wrong_method() -> Self {
         Self::error(405, "method_not_allowed")
+    }
+
+    /// A request to a WebSocket that asks for no upgrade, or not in the right form.
+    pub(crate) fn no_upgrade() -> Self {
+        Self::error(426, "upgrade_required")
     }
 
     pub(crate) fn panicked() -> Self {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use cloakroom::Session;
 use futures_util::{StreamExt, stream};
 
-use super::{Answer, Call, Failure, Outcome, Reply};
+use super::{Call, Outcome, Reply};
 
 /// Sends a line feed, and the head with it; waits, sets the key, and tells how that went.
 pub(crate) async fn stream(session: Session, call: Call) -> Outcome {
@@ -19,8 +19,4 @@ pub(crate) async fn stream(session: Session, call: Call) -> Outcome {
     };
     let text = stream::iter(["\n".to_owned()]).chain(stream::once(change));
     Ok(Reply::Text(Box::pin(text)))
-}
-
-pub(crate) async fn unsupported(_call: Call) -> Outcome {
-    Err(Failure::Answer(Answer::error(501, "unsupported")))
 }

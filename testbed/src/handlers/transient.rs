@@ -41,7 +41,7 @@ pub(crate) async fn spawned(session: Session, call: Call) -> Outcome {
 }
 
 /// A model: somewhere in the application, with no request in sight.
-fn lookup(key: &str) -> cloakroom::Result<Option<Value>> {
+pub(super) fn lookup(key: &str) -> cloakroom::Result<Option<Value>> {
     Session::current()?.get(key)
 }
 

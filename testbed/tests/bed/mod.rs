@@ -1,7 +1,9 @@
 //! What scenarios need: servers under test, and clients that behave like browsers or worse.
 
 mod client;
+mod exceptions;
 mod server;
+mod socket;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
@@ -9,6 +11,7 @@ use std::thread;
 use std::time::Duration;
 
 pub(crate) use client::{COOKIE, Client, Response};
+pub(crate) use exceptions::hold;
 pub(crate) use server::{Server, refused};
 
 /// One framework on one store: what every scenario runs against.

@@ -42,8 +42,3 @@ pub(crate) fn a_write_that_is_refused_begins_no_session(bed: &Bed) {
     assert_eq!(asked, "");
     assert_eq!(visitor.value("a"), Value::Null);
 }
-
-/// What comes later says so.
-pub(crate) fn what_is_not_there_yet_says_so(bed: &Bed) {
-    assert_eq!(bed.visitor().get("/ws").is(501).no_cookie().error(), "unsupported");
-}

@@ -1,0 +1,27 @@
+//! What a framework's adapter needs of the engine: two calls and a scope.
+//!
+//! 1. [`SessionManager::arrive`](crate::SessionManager::arrive) with the [`Head`] of the request, which costs an
+//!    allocation;
+//! 2. the handler runs inside of [`Session::scope`](crate::Session::scope);
+//! 3. [`Session::commit`](crate::Session::commit) when the head of the response is ready, and
+//!    [`HeaderEdits::apply`] on it. A request that was passed on within the application
+//!    ([`Arrival::is_nested`]) is committed by its outermost adapter.
+//!
+//! The body then goes out with a [`BodySession`], and an error is answered as [`ErrorAnswer`] says. The engine knows
+//! strings, and no framework's types.
+
+mod answer;
+mod arrival;
+mod body;
+mod commit;
+mod edits;
+mod head;
+
+pub use answer::ErrorAnswer;
+pub use arrival::Arrival;
+pub use body::BodySession;
+pub(crate) use commit::ToTheEnd;
+pub use commit::{Commit, Committed};
+pub(crate) use edits::TicketChange;
+pub use edits::{HeaderEdits, ResponseHead};
+pub use head::{Head, RequestHead, RequestHeaders};

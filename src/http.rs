@@ -1,0 +1,66 @@
+//! The heads of requests and responses of the `http` crate, which tower, Poem and Salvo share.
+
+use std::borrow::Cow;
+
+use http::header::{CONTENT_TYPE, COOKIE, HeaderMap, HeaderName, HeaderValue};
+use http::{Response, StatusCode, Uri, uri};
+
+use crate::adapter::{ErrorAnswer, RequestHeaders, ResponseHead};
+
+impl RequestHeaders for (&Uri, &HeaderMap) {
+    type Value = HeaderValue;
+
+    fn cookies(&self) -> impl Iterator<Item = HeaderValue> {
+        self.1.get_all(COOKIE).iter().cloned()
+    }
+
+    fn header(&self, name: &str) -> Option<HeaderValue> {
+        self.1.get(name).cloned()
+    }
+
+    fn uri_host(&self) -> Option<&str> {
+        self.0.host()
+    }
+
+    fn is_https(&self) -> bool {
+        self.0.scheme() == Some(&uri::Scheme::HTTPS)
+    }
+}
+
+impl ResponseHead for HeaderMap {
+    fn headers(&self, name: &str, show: &mut dyn FnMut(&[u8])) {
+        self.get_all(name).iter().for_each(|value| show(value.as_bytes()));
+    }
+
+    fn append(&mut self, name: &str, value: Cow<'static, str>) {
+        if let Some((name, value)) = header(name, value) {
+            HeaderMap::append(self, name, value);
+        }
+    }
+
+    fn replace(&mut self, name: &str, value: Cow<'static, str>) {
+        if let Some((name, value)) = header(name, value) {
+            self.insert(name, value);
+        }
+    }
+}
+
+/// The engine checked its names and values when it was configured, so that this is always some.
+fn header(name: &str, value: Cow<'static, str>) -> Option<(HeaderName, HeaderValue)> {
+    let value = match value {
+        Cow::Borrowed(value) => HeaderValue::from_static(value),
+        Cow::Owned(value) => HeaderValue::from_maybe_shared(bytes::Bytes::from(value)).ok()?,
+    };
+    Some((HeaderName::from_bytes(name.as_bytes()).ok()?, value))
+}
+
+impl From<ErrorAnswer> for Response<String> {
+    /// The answer, which stays with the response as an extension.
+    fn from(answer: ErrorAnswer) -> Self {
+        let mut response = Response::new(answer.text());
+        *response.status_mut() = StatusCode::from_u16(answer.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(ErrorAnswer::CONTENT_TYPE));
+        response.extensions_mut().insert(answer);
+        response
+    }
+}
