@@ -83,6 +83,16 @@ pub(crate) fn sweep_failed(error: &Error) {
     warn!(target: TARGET, %error, "the sweep failed; it is tried again");
 }
 
+/// A server that gives up keys when it is full ends sessions, and forgets whose they are.
+#[cfg(feature = "redis-1")]
+pub(crate) fn may_evict(policy: &str) {
+    warn!(
+        target: TARGET,
+        policy,
+        "the Redis server may evict sessions when its memory is full; set its maxmemory-policy to noeviction"
+    );
+}
+
 pub(crate) fn development_secret() {
     warn!(
         target: TARGET,

@@ -50,4 +50,6 @@ pub use record::{Data, Handle, MAX_USER_BYTES, Record, RecordKind, Revision};
 pub use sealed::{CookieStore, Secrets};
 pub use session::{Flash, Session, View};
 pub use store::{BoxFuture, Created, Found, MemoryStore, SessionIndex, SessionStore, Swap, Touched};
+#[cfg(feature = "redis-1")]
+pub use store::{RedisConnection, RedisStore, RedisStoreBuilder};
 pub use token::StoreKey;

@@ -70,6 +70,10 @@ impl BoundedStore {
         self.0.index().is_some()
     }
 
+    pub(super) fn wants_sweeping(&self) -> bool {
+        self.has_index() && !self.0.expires_by_itself()
+    }
+
     pub(super) async fn load(&self, patience: &Patience, key: &StoreKey, now: Timestamp) -> Result<Option<Record>> {
         match self.0.try_load(key, now) {
             Some(result) => result,

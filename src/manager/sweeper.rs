@@ -19,7 +19,7 @@ impl Sweeper {
     // behaviour 14
     pub(super) fn start(&self, manager: &SessionManager) {
         let Some(interval) =
-            manager.0.settings.sweep_interval.filter(|_| manager.store().is_ok_and(|store| store.has_index()))
+            manager.0.settings.sweep_interval.filter(|_| manager.store().is_ok_and(|store| store.wants_sweeping()))
         else {
             return;
         };

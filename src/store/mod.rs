@@ -1,6 +1,8 @@
 //! Where records live: the contract of a store, and the stores of this crate.
 
 mod memory;
+#[cfg(feature = "redis-1")]
+mod redis;
 
 use std::fmt::Debug;
 use std::future::Future;
@@ -8,6 +10,8 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 pub use memory::MemoryStore;
+#[cfg(feature = "redis-1")]
+pub use redis::{RedisConnection, RedisStore, RedisStoreBuilder};
 
 use crate::clock::Timestamp;
 use crate::error::Result;
@@ -103,6 +107,12 @@ pub trait SessionStore: Debug + Send + Sync + 'static {
 
     /// Removes the record under `key`, at once, and answers what it removed.
     fn delete<'a>(&'a self, key: &'a StoreKey, now: Timestamp) -> BoxFuture<'a, Result<Option<Record>>>;
+
+    /// Whether this store removes by itself what has expired. Then no task sweeps it; [`SessionIndex::sweep`] still does what
+    /// it promises when it is asked.
+    fn expires_by_itself(&self) -> bool {
+        false
+    }
 
     /// What more this store can do.
     fn index(&self) -> Option<&dyn SessionIndex> {
@@ -233,6 +243,10 @@ impl<S: SessionStore + ?Sized> SessionStore for Arc<S> {
 
     fn delete<'a>(&'a self, key: &'a StoreKey, now: Timestamp) -> BoxFuture<'a, Result<Option<Record>>> {
         (**self).delete(key, now)
+    }
+
+    fn expires_by_itself(&self) -> bool {
+        (**self).expires_by_itself()
     }
 
     fn index(&self) -> Option<&dyn SessionIndex> {

@@ -208,6 +208,10 @@ impl<S: SessionStore> SessionStore for FaultStore<S> {
         Box::pin(self.call(Verb::Delete, move || self.0.store.delete(key, now)))
     }
 
+    fn expires_by_itself(&self) -> bool {
+        self.0.store.expires_by_itself()
+    }
+
     fn index(&self) -> Option<&dyn SessionIndex> {
         // An outage is one of the index too, so it is asked through this store.
         self.0.store.index().map(|_| self as &dyn SessionIndex)

@@ -130,6 +130,10 @@ impl<S: SessionStore> SessionStore for Counting<S> {
         self.store.delete(key, now)
     }
 
+    fn expires_by_itself(&self) -> bool {
+        self.store.expires_by_itself()
+    }
+
     fn index(&self) -> Option<&dyn SessionIndex> {
         self.store.index()
     }

@@ -1,0 +1,153 @@
+//! Users and handles. An index is a hash from records' keys to when they were noted, apart from the records because no
+//! step on a cluster touches two keys: what it names is verified by reading it, and what is stale is forgotten then.
+
+use futures_util::future::{join, join_all};
+use redis::{Cmd, Value};
+
+use super::failure::{failed, unexpected};
+use super::scan::STEP;
+use super::script::{FORGET, INDEX};
+use super::{RedisStore, SLACK, kept_for, millis};
+use crate::clock::Timestamp;
+use crate::error::{ErrorKind, Result};
+use crate::record::Record;
+use crate::store::Found;
+use crate::token::StoreKey;
+
+/// From so many records on, an index is tidied whenever their number has doubled: to remove what expired sessions left
+/// there costs no more than it cost to write them.
+const TIDY: i64 = 64;
+
+impl RedisStore {
+    /// Puts a record into the indexes of its user and its handle, until its absolute deadline, so that no touch has to
+    /// move it.
+    pub(super) async fn note(&self, key: &StoreKey, record: &Record, now: Timestamp) -> Result<()> {
+        let kept = kept_for(record.absolute_deadline, now);
+        let of_user = async {
+            match &record.user {
+                Some(user) => self.note_in(&self.names.user(user), key, kept).await,
+                None => Ok(()),
+            }
+        };
+        let handle = self.names.handle(record.handle);
+        let (of_user, of_handle) = join(of_user, self.note_in(&handle, key, kept)).await;
+        of_user.and(of_handle)
+    }
+
+    async fn note_in(&self, index: &str, key: &StoreKey, kept: u64) -> Result<()> {
+        let call = INDEX.call(index).arg(key.as_bytes()).arg(kept);
+        let Value::Int(records) = self.link.call(&call).await.map_err(failed)? else { return Err(unexpected()) };
+        if records >= TIDY && records.count_ones() == 1 {
+            // What cannot be tidied now is tidied another time.
+            let _ = self.tidy(index).await;
+        }
+        Ok(())
+    }
+
+    /// Takes a deleted record out of its indexes. If that fails, it is found no more all the same, because it is not there.
+    pub(super) async fn unnote(&self, key: &StoreKey, record: &Record) {
+        let of_user = async {
+            if let Some(user) = &record.user {
+                self.unnote_in(&self.names.user(user), key).await;
+            }
+        };
+        let handle = self.names.handle(record.handle);
+        join(of_user, self.unnote_in(&handle, key)).await;
+    }
+
+    async fn unnote_in(&self, index: &str, key: &StoreKey) {
+        let mut remove = Cmd::new();
+        remove.arg("HDEL").arg(index).arg(key.as_bytes());
+        let _ = self.link.once(&remove).await;
+    }
+
+    /// All records that an index names and that are what it says, as of one instant.
+    pub(super) async fn find(
+        &self,
+        index: &str,
+        now: Timestamp,
+        wanted: impl Fn(&Record) -> bool,
+    ) -> Result<Vec<Found>> {
+        let mut known = self.named(index).await?;
+        loop {
+            let records = join_all(known.iter().map(|key| self.read_readable(key, now)).collect::<Vec<_>>()).await;
+            let (mut found, mut stale) = (Vec::with_capacity(known.len()), Vec::new());
+            for (key, record) in known.iter().zip(records) {
+                match record? {
+                    Some(record) if wanted(&record) => found.push(Found::new(*key, record)),
+                    _ => stale.push(*key),
+                }
+            }
+            if stale.is_empty() {
+                return Ok(found);
+            }
+            // What is missing may have moved on, as a renewal does, to a place that the index did not name yet.
+            let current = self.named(index).await?;
+            if current == known {
+                // To forget is no part of finding: if it fails, it is done another time.
+                let _ = self.forget(index, &stale).await;
+                return Ok(found);
+            }
+            known = current;
+        }
+    }
+
+    /// The record under a key; one that nobody can read is none, for whose it is cannot be read either.
+    pub(super) async fn read_readable(&self, key: &StoreKey, now: Timestamp) -> Result<Option<Record>> {
+        match self.read(key, now).await {
+            Err(error) if error.kind() == ErrorKind::Decode => Ok(None),
+            answer => answer,
+        }
+    }
+
+    /// The keys of records that an index names, in their order.
+    async fn named(&self, index: &str) -> Result<Vec<StoreKey>> {
+        let mut keys = Cmd::new();
+        keys.arg("HKEYS").arg(index);
+        let (Value::Array(keys) | Value::Set(keys)) = self.link.again(&keys).await.map_err(failed)? else {
+            return Err(unexpected());
+        };
+        let mut keys: Vec<StoreKey> = keys.iter().filter_map(store_key).collect();
+        keys.sort_unstable();
+        Ok(keys)
+    }
+
+    /// Forgets what an index names and is not there any more.
+    pub(super) async fn tidy(&self, index: &str) -> Result<()> {
+        for keys in self.named(index).await?.chunks(STEP) {
+            let there = join_all(keys.iter().map(|key| self.is_there(key)).collect::<Vec<_>>()).await;
+            let mut stale = Vec::new();
+            for (key, there) in keys.iter().zip(there) {
+                if !there? {
+                    stale.push(*key);
+                }
+            }
+            self.forget(index, &stale).await?;
+        }
+        Ok(())
+    }
+
+    async fn is_there(&self, key: &StoreKey) -> Result<bool> {
+        let mut exists = Cmd::new();
+        exists.arg("EXISTS").arg(self.names.record(key));
+        Ok(self.link.again(&exists).await.map_err(failed)? != Value::Int(0))
+    }
+
+    async fn forget(&self, index: &str, stale: &[StoreKey]) -> Result<()> {
+        for stale in stale.chunks(STEP) {
+            let mut forget = FORGET.call(index).arg(millis(SLACK));
+            for key in stale {
+                forget = forget.arg(key.as_bytes());
+            }
+            self.link.call_again(&forget).await.map_err(failed)?;
+        }
+        Ok(())
+    }
+}
+
+fn store_key(value: &Value) -> Option<StoreKey> {
+    match value {
+        Value::BulkString(bytes) => bytes.as_slice().try_into().ok().map(StoreKey::from_bytes),
+        _ => None,
+    }
+}
