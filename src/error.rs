@@ -211,6 +211,12 @@ impl ConfigError {
         Self { setting, message: message.into() }
     }
 
+    /// The same about another setting, if it is about this one: a URL that a variable gave is corrected there.
+    #[cfg(feature = "redis-1")]
+    pub(crate) fn in_place_of(self, setting: &str, other: &'static str) -> Self {
+        if self.setting == setting { Self { setting: other, ..self } } else { self }
+    }
+
     /// The setting to change, as in `cookie.same_site`.
     ///
     /// ```

@@ -11,7 +11,7 @@ mod redis_sentinels;
 pub use certificates::Certificates;
 pub use proxy::Proxy;
 pub use redis::{Redis, RedisOptions};
-pub use redis_cluster::RedisCluster;
+pub use redis_cluster::{Move, RedisCluster};
 pub use redis_sentinels::RedisSentinels;
 
 use std::net::{Ipv4Addr, TcpListener};

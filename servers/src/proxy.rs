@@ -25,6 +25,9 @@ struct Network {
     /// What is cut at its next chunk: 0 nothing, 1 a request, 2 an answer.
     cut: AtomicU8,
     turns: AtomicU64,
+    connections: AtomicU64,
+    /// Connections up to this one are held back for good.
+    silent: AtomicU64,
 }
 
 impl Proxy {
@@ -40,6 +43,8 @@ impl Proxy {
             over: AtomicBool::new(false),
             cut: AtomicU8::new(0),
             turns: AtomicU64::new(0),
+            connections: AtomicU64::new(0),
+            silent: AtomicU64::new(0),
         });
         let accepting = Arc::clone(&network);
         thread::spawn(move || {
@@ -47,6 +52,7 @@ impl Proxy {
                 if accepting.over.load(Ordering::Acquire) {
                     return;
                 }
+                accepting.connections.fetch_add(1, Ordering::AcqRel);
                 if !accepting.refusing.load(Ordering::Acquire) {
                     accepting.connect(client);
                 }
@@ -85,6 +91,16 @@ impl Proxy {
         self.network.stalled.store(stalled, Ordering::Release);
     }
 
+    /// Holds back all that is sent on the connections that there are, and passes on what comes by new ones.
+    pub fn stall_present(&self) {
+        self.network.silent.store(self.connections(), Ordering::Release);
+    }
+
+    /// How many connections were made so far.
+    pub fn connections(&self) -> u64 {
+        self.network.connections.load(Ordering::Acquire)
+    }
+
     /// Closes all connections, and every new one at once.
     pub fn refuse(&self, refusing: bool) {
         self.network.refusing.store(refusing, Ordering::Release);
@@ -113,16 +129,17 @@ impl Network {
         let Ok(server) = TcpStream::connect((Ipv4Addr::LOCALHOST, self.server)) else { return };
         let _ = (client.set_nodelay(true), server.set_nodelay(true));
         let listened = Arc::new(AtomicBool::new(true));
+        let number = self.connections.load(Ordering::Acquire);
         let pairs = [(1, &client, &server), (2, &server, &client)];
         for (direction, from, to) in pairs {
             let (Ok(from), Ok(to)) = (from.try_clone(), to.try_clone()) else { return };
             let (network, listened) = (Arc::clone(self), Arc::clone(&listened));
-            thread::spawn(move || network.pass_on(direction, from, to, &listened));
+            thread::spawn(move || network.pass_on(number, direction, from, to, &listened));
         }
         self.ends.lock().unwrap_or_else(PoisonError::into_inner).extend([client, server]);
     }
 
-    fn pass_on(&self, direction: u8, mut from: TcpStream, mut to: TcpStream, listened: &AtomicBool) {
+    fn pass_on(&self, number: u64, direction: u8, mut from: TcpStream, mut to: TcpStream, listened: &AtomicBool) {
         let mut buffer = [0; 16 * 1024];
         while let Ok(read @ 1..) = from.read(&mut buffer) {
             if direction == 2 {
@@ -130,7 +147,8 @@ impl Network {
             } else if listened.swap(false, Ordering::AcqRel) {
                 self.turns.fetch_add(1, Ordering::AcqRel);
             }
-            while self.stalled.load(Ordering::Acquire) && !self.over.load(Ordering::Acquire) {
+            let held = || self.stalled.load(Ordering::Acquire) || number <= self.silent.load(Ordering::Acquire);
+            while held() && !self.over.load(Ordering::Acquire) {
                 thread::sleep(Duration::from_millis(5));
             }
             if self.cut.compare_exchange(direction, 0, Ordering::AcqRel, Ordering::Acquire).is_ok() {

@@ -55,9 +55,14 @@ impl RedisOptions {
 
     /// Starts the server and waits until it answers.
     pub fn start(self) -> Redis {
+        self.start_at(free_port())
+    }
+
+    /// The same at this port, unless somebody has it.
+    pub fn start_at(self, port: u16) -> Redis {
         let folder = Folder::new();
         let certificates = self.tls.then(|| Certificates::make(folder.path()));
-        let mut redis = Redis { port: free_port(), options: self, folder, certificates, process: None };
+        let mut redis = Redis { port, options: self, folder, certificates, process: None };
         while !redis.try_start() {
             // Somebody else was quicker to take the port.
             redis.port = free_port();
@@ -104,6 +109,12 @@ impl Redis {
         wait_until("a killed server starts again", || self.try_start());
     }
 
+    /// Starts it again, and does not wait until it has read its files.
+    pub fn restart_without_waiting(&mut self) {
+        self.kill();
+        self.process = Some(self.launch());
+    }
+
     /// Stops it without a word: connections stay, and nothing is answered.
     pub fn pause(&self) {
         self.signal("-STOP");
@@ -122,8 +133,13 @@ impl Redis {
 
     /// What it says to a command, as `redis-cli` shows it.
     pub fn ask(&self, command: &[&str]) -> String {
+        self.ask_with(self.options.password.as_deref().unwrap_or_default(), command)
+    }
+
+    /// The same with another password.
+    pub fn ask_with(&self, password: &str, command: &[&str]) -> String {
         let mut cli = cli(self.port);
-        if let Some(password) = &self.options.password {
+        if !password.is_empty() {
             cli.args(["--no-auth-warning", "-a", password]);
         }
         if let Some(certificates) = &self.certificates {
@@ -140,6 +156,19 @@ impl Redis {
     }
 
     fn try_start(&mut self) -> bool {
+        let process = self.launch();
+        let mut answers = false;
+        wait_until("the server answers or ends", || {
+            answers = self.ask(&["PING"]) == "PONG";
+            answers || !process.runs()
+        });
+        if answers {
+            self.process = Some(process);
+        }
+        answers
+    }
+
+    fn launch(&self) -> Process {
         let mut arguments = Vec::new();
         let mut set = |name: &str, value: &str| arguments.extend([format!("--{name}"), value.to_owned()]);
         set("bind", "127.0.0.1");
@@ -162,16 +191,7 @@ impl Redis {
             set("requirepass", password);
         }
         self.options.settings.iter().for_each(|(name, value)| set(name, value));
-        let process = Process::start("redis-server", &arguments, self.folder.path());
-        let mut answers = false;
-        wait_until("the server answers or ends", || {
-            answers = self.ask(&["PING"]) == "PONG";
-            answers || !process.runs()
-        });
-        if answers {
-            self.process = Some(process);
-        }
-        answers
+        Process::start("redis-server", &arguments, self.folder.path())
     }
 }
 

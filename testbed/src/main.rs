@@ -56,7 +56,7 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
 
 async fn serve(options: &Options) -> Result<(), Box<dyn Error>> {
     let stats = Arc::new(Stats::default());
-    let backend = store::open(options, &stats)?;
+    let backend = store::open(options, &stats).await?;
     let app = Arc::new(App { sessions: options.manager(backend)?, stats });
 
     let listener = TcpListener::bind(&options.listen)?;

@@ -5,30 +5,34 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use cloakroom::{
-    Backend, BoxFuture, ConfigError, CookieStore, Created, MemoryStore, Record, Revision, Secrets, SessionIndex,
-    SessionStore, StoreKey, Swap, Timestamp, Touched,
+    Backend, BoxFuture, ConfigError, CookieStore, Created, MemoryStore, Record, RedisStore, Revision, Secrets,
+    SessionIndex, SessionStore, StoreKey, Swap, Timestamp, Touched,
 };
 use serde_json::{Value, json};
 
 use crate::options::Options;
 
 /// The schemes of all stores that this build has.
-const KNOWN: [&str; 2] = ["memory:", "cookie:"];
+const KNOWN: [&str; 3] = ["memory:", "cookie:", "redis:"];
 
 /// Opens the store that the options name.
-pub(crate) fn open(options: &Options, stats: &Arc<Stats>) -> Result<Backend, Box<dyn Error>> {
+pub(crate) async fn open(options: &Options, stats: &Arc<Stats>) -> Result<Backend, Box<dyn Error>> {
     let (scheme, rest) = options.store.split_once(':').unwrap_or((&options.store, ""));
     tracing::debug!(scheme, "opening the store");
-    let store = match (scheme, rest) {
-        ("memory", "") => MemoryStore::new(),
-        ("cookie", "") => return Ok(sealed(options)?.into()),
+    match (scheme, rest) {
+        ("memory", "") => Ok(counting(MemoryStore::new(), stats)),
+        ("cookie", "") => Ok(sealed(options)?.into()),
+        _ if scheme.starts_with("redis") => Ok(counting(RedisStore::connect(&options.store).await?, stats)),
         // The scheme only, for the rest of a URL may hold a password.
         _ => {
             let known = KNOWN.join(", ");
-            return Err(format!("--store {scheme}:… names no store of this build, which knows {known}").into());
+            Err(format!("--store {scheme}:… names no store of this build, which knows {known}").into())
         }
-    };
-    Ok(Counting { store, stats: Arc::clone(stats) }.into())
+    }
+}
+
+fn counting(store: impl SessionStore, stats: &Arc<Stats>) -> Backend {
+    Counting { store, stats: Arc::clone(stats) }.into()
 }
 
 fn sealed(options: &Options) -> Result<CookieStore, ConfigError> {

@@ -262,6 +262,7 @@ macro_rules! sealed_cookies {
 
 matrix! {
     axum_memory: "axum" on "memory:" runs every_backend with_a_store;
+    axum_redis: "axum" on "redis:" runs every_backend with_a_store;
     axum_cookie: "axum" on "cookie:" runs every_backend sealed_cookies;
     axum_signed: "axum" on "cookie:" "--signed" runs every_backend sealed_cookies;
 }

@@ -83,6 +83,7 @@ struct Parts<'a> {
 }
 
 fn parts(rest: &str) -> Parts<'_> {
+    let rest = rest.split('?').next().unwrap_or(rest);
     let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
     let (user, hosts) = authority.split_at(authority.rfind('@').map_or(0, |at| at + 1));
     Parts { user, hosts: hosts.split(',').map(str::trim).collect(), path: path.trim_end_matches('/') }
@@ -137,7 +138,9 @@ mod tests {
             ("redis+unix:///run/redis.sock?db=2", ("server", false)),
             ("redis+cluster://ana:secret@one:7000,two:7001", ("cluster", false)),
             ("valkeys+cluster://one,two,three", ("cluster", true)),
-            ("redis+sentinel://:secret@one,two:26380/main/2", ("sentinels", false)),
+            ("redis+sentinel://:secret@one,two:26380/main/2?prefix=shop", ("sentinels", false)),
+            ("redis+cluster://one,two?prefix=shop", ("cluster", false)),
+            ("redis://localhost?prefix=shop", ("server", false)),
             ("rediss+sentinel://[::1]/main", ("sentinels", true)),
         ] {
             assert_eq!(kind(url), expected, "{url}");

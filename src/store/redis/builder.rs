@@ -48,7 +48,7 @@ impl RedisStoreBuilder {
     pub(super) fn new(url: &str) -> Self {
         Self {
             url: url.to_owned(),
-            prefix: PREFIX.to_owned(),
+            prefix: prefix_in(url).unwrap_or(PREFIX).to_owned(),
             timeouts: Timeouts::default(),
             root_certificate: None,
             client_certificate: None,
@@ -59,7 +59,7 @@ impl RedisStoreBuilder {
 
     /// What all keys begin with: 1 to 64 characters of ASCII without spaces, and without `*`, `?`, `[`, `]` and `\`, which
     /// mean something in the patterns of Redis. Applications that share a server need one each, for else they share
-    /// sessions. `cloakroom` by default.
+    /// sessions. A URL says it as `?prefix=shop`; `cloakroom` by default.
     ///
     /// ```
     /// # use cloakroom::RedisStore;
@@ -272,6 +272,12 @@ pub(super) fn names(prefix: &str) -> Result<Names, ConfigError> {
     Ok(Names { prefix: prefix.into() })
 }
 
+/// The prefix that a URL asks for.
+fn prefix_in(url: &str) -> Option<&str> {
+    let (_, query) = url.split_once('?')?;
+    query.split('&').find_map(|pair| pair.strip_prefix("prefix="))
+}
+
 fn unreachable(error: &RedisError) -> ConfigError {
     let (_, meaning) = meaning(error);
     let mend = if refused(error) { "correct it" } else { "start it, or correct the address" };
@@ -333,6 +339,7 @@ mod tests {
             (builder().prefix("shop*"), "redis.prefix"),
             (builder().prefix("my shop"), "redis.prefix"),
             (builder().prefix(&"x".repeat(65)), "redis.prefix"),
+            (RedisStore::builder("redis://:secret@localhost/1?prefix=sh*p"), "redis.prefix"),
             (builder().connect_timeout(Duration::ZERO), "redis.connect_timeout"),
             (builder().response_timeout(Duration::ZERO), "redis.response_timeout"),
             (builder().root_certificate("none"), "redis.url"),

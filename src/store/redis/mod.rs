@@ -67,7 +67,8 @@ const LONGEST: Duration = Duration::from_secs(100 * 365 * 86_400);
 impl RedisStore {
     /// Connects to the server, cluster or sentinels of a URL: `redis://user:password@host:6379/0`, `rediss://…` for TLS,
     /// `redis+unix:///path/of.sock`, `redis+cluster://host:6379,host:6379`, or
-    /// `redis+sentinel://host:26379,host:26379/primary/0`. With `valkey` in the place of `redis` they mean the same.
+    /// `redis+sentinel://host:26379,host:26379/primary/0`. With `valkey` in the place of `redis` they mean the same. Behind all of them `?prefix=shop` may say the
+    /// [prefix](RedisStoreBuilder::prefix).
     ///
     /// # Errors
     ///
@@ -122,6 +123,11 @@ impl RedisStore {
     /// ```
     pub fn on_with_prefix(connection: impl Into<RedisConnection>, prefix: &str) -> Result<Self, ConfigError> {
         Ok(Self::given(connection.into().0, builder::names(prefix)?))
+    }
+
+    /// Whether the scheme of a URL is one of ours.
+    pub(crate) fn knows(scheme: &str) -> bool {
+        matches!(scheme.split('+').next(), Some("redis" | "rediss" | "valkey" | "valkeys"))
     }
 
     fn given(connection: Connection, names: Names) -> Self {

@@ -6,13 +6,15 @@ mod server;
 mod socket;
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError, Weak};
 use std::thread;
 use std::time::Duration;
 
 pub(crate) use client::{COOKIE, Client, Response};
 pub(crate) use exceptions::hold;
 pub(crate) use server::{Server, refused};
+use servers::Redis;
 
 /// One framework on one store: what every scenario runs against.
 #[derive(Clone, Copy)]
@@ -66,10 +68,20 @@ impl Bed {
 
     /// The whole command line for a server with these options.
     pub(crate) fn all<'a>(&self, options: &[&'a str]) -> Vec<&'a str> {
-        let mut all = vec!["--framework", self.framework, "--store", self.store];
+        let mut all = vec!["--framework", self.framework, "--store", self.store_url()];
         all.extend(self.options);
         all.extend(options);
         all
+    }
+
+    /// The store of one server: on Redis a part of a server that all tests share.
+    fn store_url(&self) -> &'static str {
+        static REDIS: LazyLock<Redis> = LazyLock::new(Redis::start);
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        match self.store {
+            "redis:" => format!("{}?prefix=bed-{}", REDIS.url(), COUNT.fetch_add(1, Ordering::Relaxed)).leak(),
+            url => url,
+        }
     }
 
     /// Whether sessions are in their visitors' cookies, and no store is asked for them.

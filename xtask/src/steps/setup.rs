@@ -23,6 +23,8 @@ const CPP: Tool = Tool { program: "c++", package: "g++", purpose: "the fuzzer is
 /// Without these the tests fail.
 const REQUIRED: &[Tool] = &[
     Tool { program: "chromium", package: "chromium", purpose: "a test leads a browser through an example" },
+    Tool { program: "redis-server", package: "redis-server", purpose: "tests keep sessions in it" },
+    Tool { program: "openssl", package: "openssl", purpose: "tests make certificates with it" },
     Tool { program: "chromedriver", package: "chromium-driver", purpose: "a test leads a browser through an example" },
 ];
 
