@@ -20,6 +20,7 @@ mod scenarios {
     pub(crate) mod outcomes;
     pub(crate) mod pages;
     pub(crate) mod process;
+    pub(crate) mod redis;
     pub(crate) mod renewal;
     pub(crate) mod sealed;
     pub(crate) mod sockets;
@@ -223,6 +224,22 @@ macro_rules! with_a_store {
     };
 }
 
+/// What only a server that several processes share can do, and fail to do.
+macro_rules! shared_server {
+    ($bed:expr) => {
+        tests! { $bed;
+            redis:
+                two_processes_merge_parallel_writers_exactly
+                what_one_process_ends_is_over_for_all
+                an_outage_is_an_error_and_no_logout
+                a_silent_server_is_an_outage_too
+                an_outage_can_mean_to_go_on_without_a_session
+                a_connection_that_was_closed_while_idle_is_no_error
+                no_password_is_logged_or_said;
+        }
+    };
+}
+
 /// What is told of sealed cookies.
 macro_rules! sealed_cookies {
     ($bed:expr) => {
@@ -262,7 +279,7 @@ macro_rules! sealed_cookies {
 
 matrix! {
     axum_memory: "axum" on "memory:" runs every_backend with_a_store;
-    axum_redis: "axum" on "redis:" runs every_backend with_a_store;
+    axum_redis: "axum" on "redis:" runs every_backend with_a_store shared_server;
     axum_cookie: "axum" on "cookie:" runs every_backend sealed_cookies;
     axum_signed: "axum" on "cookie:" "--signed" runs every_backend sealed_cookies;
 }

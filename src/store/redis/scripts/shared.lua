@@ -13,7 +13,10 @@ local function known(head)
 end
 
 local function live(head, now)
-  return less(now, string.sub(head, 51, 58)) and less(now, string.sub(head, 59, 66))
+  local low, high = struct.unpack('<I4I4', now)
+  local idle_low, idle_high, absolute_low, absolute_high = struct.unpack('<I4I4I4I4', head, 51)
+  return (high < idle_high or (high == idle_high and low < idle_low))
+    and (high < absolute_high or (high == absolute_high and low < absolute_low))
 end
 
 local function failed(answer)
