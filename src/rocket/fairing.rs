@@ -94,8 +94,6 @@ impl Fairing for SessionFairing {
             committed.edits.apply(response);
             body::accompany(response, &session).await;
         }
-        // What is attached twice commits once.
-        visit.forget();
     }
 }
 

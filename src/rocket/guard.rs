@@ -33,8 +33,8 @@ async fn current() -> Result<Session> {
     let session = Session::ambient().ok_or_else(|| {
         Error::new(
             ErrorKind::NotLoaded,
-            "this route has no session: mount it as `sessions.routes(routes![…])`, and a catcher as \
-             `sessions.catchers(catchers![…])`",
+            "this route has no session: mount it as `sessions.routes(routes![…])`, register a catcher as \
+             `sessions.catchers(catchers![…])`, and attach `sessions.fairing()`",
         )
     })?;
     session.load().await?;
@@ -46,14 +46,11 @@ impl Sentinel for Session {
     fn abort(rocket: &Rocket<Ignite>) -> bool {
         let is_missing = rocket.state::<Attached>().is_none();
         if is_missing {
-            events::failed(&missing_fairing());
+            let mend = "the session fairing is missing: add `.attach(sessions.fairing())`";
+            events::failed(&Error::new(ErrorKind::NotLoaded, mend));
         }
         is_missing
     }
-}
-
-pub(super) fn missing_fairing() -> Error {
-    Error::new(ErrorKind::NotLoaded, "the session fairing is missing: add `.attach(sessions.fairing())`")
 }
 
 /// Answers as [`on_error`](super::SessionFairing::on_error) says, or the application's catcher for the status of the error,

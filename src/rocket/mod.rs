@@ -19,8 +19,8 @@
 //! ```
 //!
 //! Rocket's fairings cannot wrap a handler, so the routes and catchers are wrapped where they are mounted. Both parts are
-//! needed: without the fairing launch is aborted, or answers 500 where no handler takes a `Session`; without the wrapping
-//! the guard fails. Both say in the log what to add. A route that is not wrapped, as those of a
+//! needed: without the fairing launch is aborted if a handler takes a `Session`, and without either there is no session, so
+//! that the guard and `Session::current()` fail. All say in the log what to add. A route that is not wrapped, as those of a
 //! [`FileServer`](rocket::fs::FileServer), has no session and costs nothing.
 //!
 //! # What Rocket does in its own way

@@ -6,11 +6,8 @@ use std::future::Future;
 use rocket::http::Status;
 use rocket::{Catcher, Data, Request, Route, catcher, route};
 
-use super::fairing::Attached;
-use super::guard::missing_fairing;
 use super::visit::Visit;
 use crate::error::Error;
-use crate::events;
 use crate::manager::SessionManager;
 
 /// Routes with the session: made by [`SessionManager::routes`], taken by `mount`.
@@ -153,12 +150,8 @@ impl<H> WithSession<H> {
     ) -> Result<T, Status> {
         let visit = Visit::of(request, &self.manager);
         let Some((session, earlier)) = visit.begin(request) else {
-            // What is no request to Rocket meets catchers, but no fairings: it has no session.
-            if request.rocket().state::<Attached>().is_some() {
-                return Ok(handler.await);
-            }
-            events::failed(&missing_fairing());
-            return Err(Status::InternalServerError);
+            // Nobody would commit it. What is no request to Rocket meets catchers, but no fairings.
+            return Ok(handler.await);
         };
         let _unwinding = Unwinding(visit);
         let handled = session.clone().scope(async {

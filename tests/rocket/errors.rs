@@ -1,5 +1,7 @@
 //! How an application answers where its sessions fail.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use cloakroom::testing::{FaultStore, Verb};
 use cloakroom::{Error, ErrorKind, MemoryStore, Session, SessionManager};
 use rocket::http::Status;
@@ -71,7 +73,7 @@ fn all(status: Status, text: &str) -> Vec<(Status, String)> {
 async fn the_application_chooses_how_errors_look() {
     let (store, sessions) = failing();
     let fairing = sessions.fairing().on_error(|error| (Status::ImATeapot, format!("our words for {}", error.status())));
-    let client = client(app(&sessions).attach(fairing).register("/", catchers![anything])).await;
+    let client = client(app(&sessions).attach(fairing).register("/", sessions.catchers(catchers![anything]))).await;
     assert_eq!(failures(&client, &store).await, all(Status::ImATeapot, "our words for 503"));
     // What is no error of a session is none of its business.
     assert_eq!(text(client.get("/plain-503").dispatch().await).await, "anything, 503");
@@ -89,6 +91,32 @@ async fn its_catchers_answer_unless_it_does() {
     let answers = failures(&client, &store).await;
     assert_eq!(answers[..2], all(Status::ServiceUnavailable, "patience, 503")[..2]);
     assert_eq!(answers[2], (Status::ServiceUnavailable, "anything, 503".to_owned()), "the longest base wins");
+}
+
+/// Where a commit fails, it is not Rocket that looks for the catcher.
+#[tokio::test]
+async fn the_catcher_is_the_one_that_rocket_would_ask() {
+    let (store, sessions) = failing();
+    let rocket = app(&sessions).attach(sessions.fairing()).mount("/shop/old", sessions.routes(routes![visit]));
+    let rocket = rocket.register("/", catchers![patience]).register("/shop", catchers![anything]);
+    let client = client(rocket.register("/shopping", catchers![no_patience])).await;
+    store.on(Verb::Create).always().fail_before();
+    assert_eq!(text(client.get("/shop/old").dispatch().await).await, "anything, 503");
+    assert_eq!(text(client.get("/").dispatch().await).await, "patience, 503");
+}
+
+#[tokio::test]
+async fn a_catcher_is_asked_once() {
+    static ASKED: AtomicUsize = AtomicUsize::new(0);
+    #[catch(503)]
+    fn counting() -> String {
+        format!("asked {}", ASKED.fetch_add(1, Ordering::Relaxed) + 1)
+    }
+    let (store, sessions) = failing();
+    let client = client(app(&sessions).attach(sessions.fairing()).register("/", catchers![counting])).await;
+    assert_eq!(text(client.get("/busy").dispatch().await).await, "asked 1");
+    store.on(Verb::Create).always().fail_before();
+    assert_eq!(text(client.get("/").dispatch().await).await, "asked 2");
 }
 
 #[tokio::test]
