@@ -29,6 +29,8 @@ mod key;
 mod lifetime;
 mod manager;
 mod record;
+#[cfg(feature = "rocket-0_5")]
+pub mod rocket;
 mod sealed;
 mod session;
 mod store;

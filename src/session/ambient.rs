@@ -34,8 +34,9 @@ impl Session {
             Error::new(
                 ErrorKind::NotLoaded,
                 "there is no session here: the session layer is missing (axum: `.layer(sessions.layer())` after the routes; \
-                 actix-web: `.wrap(sessions.middleware())` around them), or this task was spawned without it (spawn \
-                 `session.scope(future)`)",
+                 actix-web: `.wrap(sessions.middleware())` around them; Rocket: the routes as \
+                 `sessions.routes(routes![…])`, beside `.attach(sessions.fairing())`), or this task was spawned without it \
+                 (spawn `session.scope(future)`)",
             )
         })
     }

@@ -199,7 +199,7 @@ impl Session {
             Err(Error::new(
                 ErrorKind::NotLoaded,
                 "the session is not loaded: take `Session` as an argument of the handler, call `.load().await` first, \
-                 or set `preload()` on the layer or middleware",
+                 or set `preload()` on the layer, the middleware or the routes",
             ))
         })
     }

@@ -9,7 +9,6 @@ mod store;
 use std::error::Error;
 use std::future::Future;
 use std::io::Write;
-use std::net::TcpListener;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -33,11 +32,7 @@ struct App {
 
 fn main() -> ExitCode {
     let options = Options::parse();
-    tracing_subscriber::fmt()
-        .with_env_filter(EnvFilter::from_default_env())
-        .with_writer(std::io::stderr)
-        .with_ansi(false)
-        .init();
+    tracing_subscriber::fmt().with_env_filter(filter()).with_writer(std::io::stderr).with_ansi(false).init();
     match run(&options) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -45,6 +40,11 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// What `RUST_LOG` asks for, without Rocket's own lines: they hold every header, tickets included.
+fn filter() -> EnvFilter {
+    EnvFilter::from_default_env().add_directive("rocket=off".parse().expect("it is a directive"))
 }
 
 fn run(options: &Options) -> Result<(), Box<dyn Error>> {
@@ -58,16 +58,9 @@ async fn serve(options: &Options) -> Result<(), Box<dyn Error>> {
     let stats = Arc::new(Stats::default());
     let backend = store::open(options, &stats).await?;
     let app = Arc::new(App { sessions: options.manager(backend)?, stats });
-
-    let listener = TcpListener::bind(&options.listen)?;
-    listener.set_nonblocking(true)?;
     let (stop, give_up) = (stop_signal()?, stop_signal()?);
-    let mut stdout = std::io::stdout();
-    writeln!(stdout, "listening on http://{}", listener.local_addr()?)?;
-    stdout.flush()?;
-
     tokio::select! {
-        served = options.framework.serve(app, listener, stop) => Ok(served?),
+        served = options.framework.serve(app, &options.listen, stop) => Ok(served?),
         () = async { give_up.await; tokio::time::sleep(LAST_REQUESTS).await } => Ok(()),
     }
 }
