@@ -49,5 +49,8 @@ pub use manager::{Backend, OutagePolicy, SessionInfo, SessionManager, SessionMan
 pub use record::{Data, Handle, MAX_USER_BYTES, Record, RecordKind, Revision};
 pub use sealed::{CookieStore, Secrets};
 pub use session::{Flash, Session, View};
-pub use store::{BoxFuture, Created, Found, MemoryStore, SessionIndex, SessionStore, Swap, Touched};
+pub use store::{
+    Announcement, BoxFuture, Created, Found, MemoryStore, Removal, RemovalListener, SessionIndex, SessionStore, Swap,
+    Touched,
+};
 pub use token::StoreKey;
