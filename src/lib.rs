@@ -4,6 +4,7 @@
 //! [ambient]: crate::guide::ambient
 //! [concurrency]: crate::guide::concurrency
 //! [stores]: crate::guide::stores
+//! [operations]: crate::guide::operations
 //! [testing]: crate::guide::testing
 //! [coming from]: crate::guide::coming_from
 //!
@@ -43,6 +44,7 @@ pub use clock::{Clock, SystemClock, Timestamp};
 pub use config::Config;
 pub use cookie::{CookieConfig, SameSite};
 pub use error::{ConfigError, Error, ErrorKind, Result};
+pub use events::{Event, Observer, Refusal, RenewalReason};
 pub use key::{AsKey, Key};
 pub use lifetime::{CookieKind, Lifetime};
 pub use manager::{Backend, OutagePolicy, SessionInfo, SessionManager, SessionManagerBuilder};
