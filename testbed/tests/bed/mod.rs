@@ -13,6 +13,7 @@ use std::time::Duration;
 pub(crate) use client::{COOKIE, Client, Response};
 pub(crate) use exceptions::hold;
 pub(crate) use server::{Server, refused};
+pub(crate) use socket::Socket;
 
 /// One framework on one store: what every scenario runs against.
 #[derive(Clone, Copy)]
