@@ -7,6 +7,7 @@
 //! | [ambient] | how models, templates and tasks reach the session |
 //! | [concurrency] | what becomes of changes that requests make at the same time |
 //! | [stores] | where sessions are kept, and how to write a store |
+//! | [operations] | what can be counted and observed, and what is logged |
 //! | [testing] | how to test an application that uses sessions |
 //! | [coming_from] | what things are called elsewhere, and what differs |
 
@@ -21,6 +22,7 @@ macro_rules! page {
         #[doc = "[ambient]: crate::guide::ambient"]
         #[doc = "[concurrency]: crate::guide::concurrency"]
         #[doc = "[stores]: crate::guide::stores"]
+        #[doc = "[operations]: crate::guide::operations"]
         #[doc = "[testing]: crate::guide::testing"]
         #[doc = "[coming from]: crate::guide::coming_from"]
         #[doc = ""]
@@ -58,6 +60,10 @@ page!(concurrency, "../docs/guide/concurrency.md",
 page!(stores, "../docs/guide/stores.md",
     "- [`SessionStore`](crate::SessionStore), [`SessionIndex`](crate::SessionIndex), [`Record`](crate::Record), [`Backend`](crate::Backend)"
     "- [`MemoryStore`](crate::MemoryStore), [`CookieStore`](crate::CookieStore), [`Config`](crate::Config)"
+);
+page!(operations, "../docs/guide/operations.md",
+    "- [`Observer`](crate::Observer), [`Event`](crate::Event), [`Refusal`](crate::Refusal), [`SessionManagerBuilder::observer`](crate::SessionManagerBuilder::observer)"
+    "- [`SessionManager::sweep`](crate::SessionManager::sweep), [`SessionManager::count`](crate::SessionManager::count)"
 );
 page!(testing, "../docs/guide/testing.md",
     "- [`SessionManager::open`](crate::SessionManager::open), [`Session::commit`](crate::Session::commit), [`adapter`](crate::adapter)"

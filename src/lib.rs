@@ -4,6 +4,7 @@
 //! [ambient]: crate::guide::ambient
 //! [concurrency]: crate::guide::concurrency
 //! [stores]: crate::guide::stores
+//! [operations]: crate::guide::operations
 //! [testing]: crate::guide::testing
 //! [coming from]: crate::guide::coming_from
 //!
@@ -45,13 +46,17 @@ pub use clock::{Clock, SystemClock, Timestamp};
 pub use config::Config;
 pub use cookie::{CookieConfig, SameSite};
 pub use error::{ConfigError, Error, ErrorKind, Result};
+pub use events::{Event, Observer, Refusal, RenewalReason};
 pub use key::{AsKey, Key};
 pub use lifetime::{CookieKind, Lifetime};
 pub use manager::{Backend, OutagePolicy, SessionInfo, SessionManager, SessionManagerBuilder};
 pub use record::{Data, Handle, MAX_USER_BYTES, Record, RecordKind, Revision};
 pub use sealed::{CookieStore, Secrets};
 pub use session::{Flash, Session, View};
-pub use store::{BoxFuture, Created, Found, MemoryStore, SessionIndex, SessionStore, Swap, Touched};
+pub use store::{
+    Announcement, BoxFuture, Created, Found, MemoryStore, Removal, RemovalListener, SessionIndex, SessionStore, Swap,
+    Touched,
+};
 #[cfg(feature = "redis-1")]
 pub use store::{RedisConnection, RedisStore, RedisStoreBuilder};
 pub use token::StoreKey;

@@ -92,6 +92,13 @@ impl Checked {
         sound("sweep", self.index().sweep(now).await)
     }
 
+    /// In the order of the handles.
+    pub(super) async fn expiries(&self, handles: &[Handle], now: Timestamp) -> Vec<(Handle, Timestamp)> {
+        let mut expiries = sound("expiries", self.index().expiries(handles, now).await);
+        expiries.sort_unstable();
+        expiries
+    }
+
     fn index(&self) -> &dyn SessionIndex {
         match self.0.index() {
             Some(index) => index,

@@ -112,6 +112,16 @@ macro_rules! index_laws {
                 removes_records_of_every_kind
                 keeps_what_never_expires
                 frees_the_key;
+            expiries:
+                answers_when_each_session_expires
+                answers_a_thousand_at_once
+                leaves_out_what_is_over
+                follows_a_touch_and_a_swap
+                takes_no_leftover_for_a_session
+                never_misses_a_session_in_renewal;
+            announcements:
+                tell_of_every_delete
+                tell_of_what_is_swept_once;
         }
     };
 }
@@ -151,6 +161,8 @@ mod tests {
             ("list", include_str!("list.rs")),
             ("find", include_str!("find.rs")),
             ("sweep", include_str!("sweep.rs")),
+            ("expiries", include_str!("expiries.rs")),
+            ("announcements", include_str!("announcements.rs")),
         ];
         for (verb, source) in files {
             let written: Vec<_> = source

@@ -28,8 +28,10 @@
 mod checked;
 mod macros;
 
+pub mod announcements;
 pub mod create;
 pub mod delete;
+pub mod expiries;
 pub mod expiry;
 pub mod find;
 pub mod list;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::Patience;
 use crate::clock::Timestamp;
 use crate::error::{Error, ErrorKind, Result};
-use crate::events;
+use crate::events::{Events, Stopwatch};
 use crate::record::{Record, Revision};
 use crate::sealed::{CookieStore, Sealer};
 use crate::store::{BoxFuture, Created, SessionIndex, SessionStore, Swap, Touched};
@@ -54,30 +54,37 @@ pub(super) enum Keeper {
 
 /// A store whose every verb is bounded in time.
 #[derive(Debug)]
-pub(super) struct BoundedStore(pub(super) Arc<dyn SessionStore>);
+pub(super) struct BoundedStore {
+    pub(super) store: Arc<dyn SessionStore>,
+    pub(super) events: Events,
+}
 
 /// How often a verb is tried that failed without saying whether it took effect.
 const TRIES: u32 = 3;
 
 impl BoundedStore {
     pub(super) fn index(&self) -> Result<&dyn SessionIndex> {
-        self.0
+        self.store
             .index()
             .ok_or_else(|| Error::new(ErrorKind::Unsupported, "this store can neither list nor find sessions"))
     }
 
     pub(super) fn has_index(&self) -> bool {
-        self.0.index().is_some()
+        self.store.index().is_some()
     }
 
     pub(super) fn wants_sweeping(&self) -> bool {
-        self.has_index() && !self.0.expires_by_itself()
+        self.has_index() && !self.store.expires_by_itself()
     }
 
     pub(super) async fn load(&self, patience: &Patience, key: &StoreKey, now: Timestamp) -> Result<Option<Record>> {
-        match self.0.try_load(key, now) {
-            Some(result) => result,
-            None => Ok(self.attempt(patience, || self.0.load(key, now)).await?.0),
+        let watch = Stopwatch::start();
+        match self.store.try_load(key, now) {
+            Some(answer) => {
+                self.events.answered("load", watch, &answer, 1);
+                answer
+            }
+            None => Ok(self.attempt("load", patience, || self.store.load(key, now)).await?.0),
         }
     }
 
@@ -90,7 +97,7 @@ impl BoundedStore {
         record: &Record,
         now: Timestamp,
     ) -> Result<Created> {
-        let (created, tries) = self.attempt(patience, || self.0.create(key, record, now)).await?;
+        let (created, tries) = self.attempt("create", patience, || self.store.create(key, record, now)).await?;
         if created == Created::AlreadyExists && tries > 1 {
             let found = self.load(patience, key, now).await?;
             if found.is_some_and(|found| found.revision == record.revision) {
@@ -109,7 +116,7 @@ impl BoundedStore {
         record: &Record,
         now: Timestamp,
     ) -> Result<Swap> {
-        let (swapped, tries) = self.attempt(patience, || self.0.swap(key, expected, record, now)).await?;
+        let (swapped, tries) = self.attempt("swap", patience, || self.store.swap(key, expected, record, now)).await?;
         match swapped {
             Swap::Conflict(current) if current.revision == record.revision => Ok(Swap::Swapped),
             // Somebody wrote after us, or after the record that we meant to replace: making the change again might make
@@ -129,7 +136,10 @@ impl BoundedStore {
         idle_deadline: Timestamp,
         now: Timestamp,
     ) -> Result<Touched> {
-        patience.wait(self.0.touch(key, revision, idle_deadline, now)).await
+        let watch = Stopwatch::start();
+        let answer = patience.wait(self.store.touch(key, revision, idle_deadline, now)).await;
+        self.events.answered("touch", watch, &answer, 1);
+        answer
     }
 
     /// Deletes a record. The second answer is whether a record may have been deleted that is not the first.
@@ -139,22 +149,25 @@ impl BoundedStore {
         key: &StoreKey,
         now: Timestamp,
     ) -> Result<(Option<Record>, bool)> {
-        let (removed, tries) = self.attempt(patience, || self.0.delete(key, now)).await?;
+        let (removed, tries) = self.attempt("delete", patience, || self.store.delete(key, now)).await?;
         let lost = tries > 1 && removed.is_none();
         Ok((removed, lost))
     }
 
     async fn attempt<'a, T>(
         &self,
+        verb: &'static str,
         patience: &Patience,
-        verb: impl Fn() -> BoxFuture<'a, Result<T>>,
+        call: impl Fn() -> BoxFuture<'a, Result<T>>,
     ) -> Result<(T, u32)> {
         let mut tries = 1;
         loop {
-            match patience.wait(verb()).await {
+            let watch = Stopwatch::start();
+            let answer = patience.wait(call()).await;
+            self.events.answered(verb, watch, &answer, tries);
+            match answer {
                 Ok(answer) => return Ok((answer, tries)),
                 Err(error) if error.kind() == ErrorKind::Unavailable && tries < TRIES => {
-                    events::store_failed(&error, tries);
                     if !patience.pause(Duration::from_millis(20)).await {
                         return Err(error);
                     }

@@ -8,6 +8,7 @@ use super::{Backend, Engine, RollBack, SessionManager, Settings};
 use crate::clock::Clock;
 use crate::cookie::CookieConfig;
 use crate::error::ConfigError;
+use crate::events::{Events, Observer};
 use crate::lifetime::Lifetime;
 use crate::sealed::Sealer;
 
@@ -54,6 +55,7 @@ pub struct SessionManagerBuilder {
     ticket_header: Option<String>,
     sweep_interval: Option<Duration>,
     clock: Option<Arc<dyn Clock>>,
+    observer: Option<Arc<dyn Observer>>,
 }
 
 impl std::fmt::Debug for SessionManagerBuilder {
@@ -86,6 +88,7 @@ impl SessionManagerBuilder {
             ticket_header: None,
             sweep_interval: Some(Duration::from_secs(60)),
             clock: None,
+            observer: None,
         }
     }
 
@@ -270,6 +273,27 @@ impl SessionManagerBuilder {
         self
     }
 
+    /// Tells this one of what happens to sessions. With the feature `metrics` it is counted as well, through the facade of
+    /// the same name.
+    ///
+    /// ```
+    /// # use cloakroom::{Event, MemoryStore, SessionManager};
+    /// let sessions = SessionManager::builder(MemoryStore::new())
+    ///     .observer(|event: &Event<'_>| {
+    ///         if let Event::Created { handle, .. } = event {
+    ///             println!("{handle} began");
+    ///         }
+    ///     })
+    ///     .build()?;
+    /// # Ok::<(), cloakroom::ConfigError>(())
+    /// ```
+    // behaviour 137
+    #[must_use]
+    pub fn observer(mut self, observer: impl Observer) -> Self {
+        self.observer = Some(Arc::new(observer));
+        self
+    }
+
     /// Checks the configuration and builds the manager.
     ///
     /// # Errors
@@ -302,8 +326,9 @@ impl SessionManagerBuilder {
         if let Some(name) = &self.ticket_header {
             check_header(name)?;
         }
+        let events = Events::new(self.observer);
         let keeper = match self.backend.0 {
-            Kind::Store(store) => Keeper::Store(BoundedStore(store)),
+            Kind::Store(store) => Keeper::Store(BoundedStore { store, events: events.clone() }),
             Kind::Sealed(_) if self.ticket_header.is_some() => {
                 return Err(ConfigError::new(
                     "ticket_header",
@@ -312,8 +337,9 @@ impl SessionManagerBuilder {
             }
             Kind::Sealed(store) => Keeper::Sealed(Box::new(Sealer::new(store, &cookie, self.record_limit))),
         };
-        Ok(SessionManager(Arc::new(Engine {
+        let manager = SessionManager(Arc::new(Engine {
             keeper,
+            events,
             settings: Settings {
                 cookie,
                 lifetime: self.lifetime,
@@ -329,8 +355,11 @@ impl SessionManagerBuilder {
                 clock: self.clock,
             },
             sweeper: Default::default(),
+            endings: Default::default(),
             warned_of_insecure_transport: Default::default(),
-        })))
+        }));
+        manager.listen_for_removals();
+        Ok(manager)
     }
 }
 

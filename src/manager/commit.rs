@@ -164,6 +164,11 @@ impl SessionManager {
             Keeper::Store(_) => self.carry_out(session.patience(), &mut work).await,
             Keeper::Sealed(sealer) => self.carry_out_sealed(sealer, session, &mut work),
         };
+        if let (Err(error), Some(held)) = (&result, &work.held)
+            && error.kind() == ErrorKind::Ended
+        {
+            self.events().dropped(held.record());
+        }
         session.with(|open| match result {
             Ok((held, reply)) => {
                 if let Some(reply) = reply {
@@ -181,9 +186,6 @@ impl SessionManager {
                 Ok(())
             }
             Err(error) if error.kind() == ErrorKind::Ended => {
-                if let Some(held) = &work.held {
-                    events::ended(held.record().handle);
-                }
                 if open.life == work.life {
                     open.log = ChangeLog::default();
                     open.standing = Standing::Ended;
@@ -201,6 +203,7 @@ impl SessionManager {
                 Err(error)
             }
         })?;
+        self.0.endings.begun();
         self.catch_up_draft(session)
     }
 

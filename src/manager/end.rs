@@ -8,7 +8,7 @@ use super::open::moved;
 use super::{Patience, SessionManager};
 use crate::clock::Timestamp;
 use crate::error::{Error, ErrorKind, Result};
-use crate::events;
+use crate::events::Event;
 use crate::record::{Handle, Record, RecordKind};
 use crate::session::Session;
 use crate::store::Found;
@@ -90,7 +90,7 @@ impl SessionManager {
     #[doc(alias = "clear_expired")]
     pub async fn sweep(&self) -> Result<u64> {
         let swept = self.store()?.index()?.sweep(self.now()).await?;
-        events::swept(swept);
+        self.events().tell(Event::Swept { deleted: swept });
         Ok(swept)
     }
 
@@ -127,7 +127,8 @@ impl SessionManager {
     /// # Ok(()) }
     /// ```
     pub async fn revoke(&self, handle: Handle) -> Result<bool> {
-        Ok(!self.end_handle(&self.new_patience(), handle, self.now()).await?.is_empty())
+        let ended = self.end_handle(&self.new_patience(), handle, self.now(), |record| self.revoked(record)).await?;
+        Ok(!ended.is_empty())
     }
 
     /// Ends all sessions of a user, those too that begin or are renewed meanwhile; answers how many.
@@ -167,12 +168,24 @@ impl SessionManager {
     async fn end_user(&self, user: &str, except: Option<Handle>) -> Result<usize> {
         let now = self.now();
         let index = self.store()?.index()?;
-        self.end_all(&self.new_patience(), now, except, || index.find_by_user(user, now)).await.map(|ended| ended.len())
+        let find = || index.find_by_user(user, now);
+        let ended = self.end_all(&self.new_patience(), now, except, find, |record| self.revoked(record)).await?;
+        Ok(ended.len())
     }
 
-    async fn end_handle(&self, patience: &Patience, handle: Handle, now: Timestamp) -> Result<HashSet<Handle>> {
+    async fn end_handle(
+        &self,
+        patience: &Patience,
+        handle: Handle,
+        now: Timestamp,
+        revoked: impl Fn(&Record),
+    ) -> Result<HashSet<Handle>> {
         let index = self.store()?.index()?;
-        self.end_all(patience, now, None, || index.find_by_handle(handle, now)).await
+        self.end_all(patience, now, None, || index.find_by_handle(handle, now), revoked).await
+    }
+
+    fn revoked(&self, record: &Record) {
+        self.events().tell(Event::Revoked { handle: record.handle, user: record.user.as_deref() });
     }
 
     /// Ends all that `find` finds, until it finds nothing: a session that is being renewed is always found somewhere.
@@ -183,17 +196,19 @@ impl SessionManager {
         now: Timestamp,
         except: Option<Handle>,
         find: impl Fn() -> crate::store::BoxFuture<'a, Result<Vec<Found>>>,
+        revoked: impl Fn(&Record),
     ) -> Result<HashSet<Handle>> {
         let mut ended = HashSet::new();
         for _ in 0..MOST_ROUNDS {
             let mut found = patience.wait(find()).await?;
             found.retain(|found| Some(found.record.handle) != except);
             if found.is_empty() {
+                ended.iter().for_each(|handle| self.0.endings.over(*handle));
                 return Ok(ended);
             }
             for Found { key, record } in found {
                 if self.end_chain(patience, key, record.handle, now).await? && ended.insert(record.handle) {
-                    events::destroyed(record.handle);
+                    revoked(&record);
                 }
             }
         }
@@ -206,7 +221,8 @@ impl SessionManager {
             Ok(ended) => Ok(ended),
             // An answer was lost, and with it perhaps the word where the session went: its handle still finds it.
             Err(error) if error.kind() == ErrorKind::Unavailable && self.store()?.has_index() => {
-                self.end_handle(patience, handle, now).await.map(|_| true).map_err(|_| error)
+                // Whoever asked for the end tells of it.
+                self.end_handle(patience, handle, now, |_| {}).await.map(|_| true).map_err(|_| error)
             }
             Err(error) => Err(error),
         }

@@ -5,7 +5,7 @@ use super::patience::Retry;
 use super::{Patience, SessionManager};
 use crate::clock::Timestamp;
 use crate::error::{ErrorKind, Result};
-use crate::events;
+use crate::events::{self, Event};
 use crate::lifetime::CookieKind;
 use crate::record::{Record, RecordKind};
 use crate::session::state::{Held, Renewal, Reply, Ticket};
@@ -22,7 +22,8 @@ impl SessionManager {
             // The cookie goes with the session: one that another request has ended may have a successor by now.
             let ended = self.end(patience, ticket.key, ticket.record.handle, now).await?;
             if ended {
-                events::destroyed(ticket.record.handle);
+                self.0.endings.over(ticket.record.handle);
+                self.events().destroyed(&ticket.record);
             }
             reply = Some(if ended { Reply::Remove } else { Reply::Nothing });
             work.ending.pop();
@@ -57,7 +58,7 @@ impl SessionManager {
         } else if changed {
             self.write(patience, ticket, work.draft.clone(), &mut work.log, now).await?
         } else if work.active && self.touch_due(&ticket.record, &work.draft, now)? {
-            self.touch(patience, ticket, &work.draft, now).await?
+            self.touch(patience, ticket, work.can_issue, now).await?
         } else {
             ticket
         };
@@ -78,7 +79,7 @@ impl SessionManager {
         let ticket = Ticket::new(token, self.first_record(work, handle, now)?);
         match self.store()?.create(patience, &ticket.key, &ticket.record, now).await? {
             Created::Created => {
-                events::created(ticket.record.handle);
+                self.events().created(&ticket.record);
                 Ok(ticket)
             }
             Created::AlreadyExists => Err(taken()),
@@ -99,13 +100,13 @@ impl SessionManager {
             let record = self.next_record(&ticket.record, &draft, now)?;
             match self.store()?.swap(patience, &ticket.key, ticket.record.revision, &record, now).await? {
                 Swap::Swapped => {
-                    events::saved(record.handle);
+                    self.events().saved(&record);
                     return Ok(Ticket { record, ..ticket });
                 }
                 Swap::Gone => return Err(ended()),
                 Swap::Conflict(current) => {
                     retry.next(patience).await?;
-                    events::conflict(current.handle, retry.attempt);
+                    self.events().tell(Event::Conflict { handle: current.handle, attempt: retry.attempt });
                     ticket = self.catch_up(patience, ticket, current, now).await?;
                     draft = self.redraft(&ticket, log)?;
                 }
@@ -137,14 +138,54 @@ impl SessionManager {
     }
 
     /// Notes the activity; that it could not be noted is no reason to fail a request.
-    async fn touch(&self, patience: &Patience, mut ticket: Ticket, draft: &Draft, now: Timestamp) -> Result<Ticket> {
-        let deadline = self.lifetime_of(draft)?.idle_deadline(now);
-        match self.store()?.touch(patience, &ticket.key, ticket.record.revision, deadline, now).await {
-            Ok(Touched::Touched) => ticket.record.touch(deadline, now),
-            Ok(Touched::Stale | Touched::Gone) => {}
-            Err(error) => events::touch_failed(ticket.record.handle, &error),
+    async fn touch(
+        &self,
+        patience: &Patience,
+        mut ticket: Ticket,
+        before_the_head: bool,
+        now: Timestamp,
+    ) -> Result<Ticket> {
+        let touched = self.touch_once(patience, &mut ticket, now).await?;
+        if before_the_head || touched == Some(Touched::Touched) || touched.is_none() {
+            // If the session was changed or ended, whoever did it has noted the activity, or has the last word.
+            return Ok(ticket);
+        }
+        // A WebSocket goes on for hours after that.
+        match self.touch_newest(patience, ticket.clone(), now).await {
+            Err(error) if error.kind() != ErrorKind::Ended => {
+                events::touch_failed(ticket.record.handle, &error);
+                Ok(ticket)
+            }
+            result => result,
+        }
+    }
+
+    /// Notes the activity in the newest record of a session that changed.
+    async fn touch_newest(&self, patience: &Patience, ticket: Ticket, now: Timestamp) -> Result<Ticket> {
+        let current = self.store()?.load(patience, &ticket.key, now).await?.ok_or_else(ended)?;
+        let mut ticket = self.catch_up(patience, ticket, current, now).await?;
+        if self.touch_due(&ticket.record, &Draft::trusted(&ticket.record, 0), now)? {
+            self.touch_once(patience, &mut ticket, now).await?;
         }
         Ok(ticket)
+    }
+
+    /// Answers what the store said, or nothing if it failed.
+    async fn touch_once(&self, patience: &Patience, ticket: &mut Ticket, now: Timestamp) -> Result<Option<Touched>> {
+        let deadline = self.lifetime_of(&Draft::trusted(&ticket.record, 0))?.idle_deadline(now);
+        match self.store()?.touch(patience, &ticket.key, ticket.record.revision, deadline, now).await {
+            Ok(touched) => {
+                if touched == Touched::Touched {
+                    ticket.record.touch(deadline, now);
+                    self.events().touched(&ticket.record);
+                }
+                Ok(Some(touched))
+            }
+            Err(error) => {
+                events::touch_failed(ticket.record.handle, &error);
+                Ok(None)
+            }
+        }
     }
 
     /// The reply that gives the visitor this ticket.

@@ -4,6 +4,7 @@ mod backend;
 mod builder;
 mod commit;
 mod end;
+mod endings;
 mod kept;
 mod open;
 mod patience;
@@ -24,10 +25,12 @@ use crate::adapter::{RequestHead, ToTheEnd};
 use crate::clock::{Clock, SystemClock, Timestamp};
 use crate::cookie::Cookie;
 use crate::error::{Error, ErrorKind, Result};
+use crate::events::Events;
 use crate::lifetime::Lifetime;
 use crate::session::Session;
 use crate::store::BoxFuture;
 use backend::{BoundedStore, Keeper};
+use endings::Endings;
 use sweeper::Sweeper;
 
 /// The engine and its configuration: one for each store that an application uses, cheap to clone.
@@ -43,8 +46,10 @@ pub struct SessionManager(Arc<Engine>);
 
 pub(crate) struct Engine {
     keeper: Keeper,
+    events: Events,
     settings: Settings,
     sweeper: Sweeper,
+    endings: Arc<Endings>,
     warned_of_insecure_transport: std::sync::atomic::AtomicBool,
 }
 
@@ -175,6 +180,10 @@ impl SessionManager {
                 "sessions in cookies are with their visitors: the server can neither list nor end them",
             )),
         }
+    }
+
+    fn events(&self) -> &Events {
+        &self.0.events
     }
 
     fn settings(&self) -> &Settings {

@@ -5,7 +5,7 @@ use super::{OutagePolicy, Patience, SessionManager};
 use crate::clock::Timestamp;
 use crate::cookie::candidates;
 use crate::error::{Error, ErrorKind, Result};
-use crate::events;
+use crate::events::{Event, Refusal, RenewalReason};
 use crate::record::{Moved, Record, RecordKind};
 use crate::session::state::{Channel, Held, Open, Standing, Ticket};
 use crate::session::{Draft, Session};
@@ -26,6 +26,8 @@ enum Opened {
     Session(Ticket, Draft, bool),
     /// A session that has moved to a ticket that this visitor is just being given.
     Replaced,
+    /// What nobody can read.
+    Unreadable(Error),
 }
 
 impl SessionManager {
@@ -45,7 +47,7 @@ impl SessionManager {
         match loaded {
             Ok(()) => Ok(open),
             Err(error) if self.settings().outage == OutagePolicy::Anonymous => {
-                events::outage(&error);
+                self.events().tell(Event::Outage { error: &error });
                 open.standing = Standing::Outage;
                 Ok(open)
             }
@@ -56,14 +58,14 @@ impl SessionManager {
     /// The tickets of the request that have the form of one: of the header first, then of the cookies in their order.
     fn tickets(&self, session: &Session, open: &mut Open) -> [Option<(Channel, Token)>; MOST_TICKETS] {
         let mut tickets = [const { None }; MOST_TICKETS];
-        let mut found = 0;
+        let (mut found, mut forged) = (0, 0);
         let mut add = |channel, text: &[u8]| match Token::parse(text) {
             Some(token) if found < MOST_TICKETS => {
                 tickets[found] = Some((channel, token));
                 found += 1;
             }
             Some(_) => {}
-            None => events::forged(),
+            None => forged += 1,
         };
         let header = self.settings().ticket_header.as_ref().and_then(|_| session.head().ticket_header());
         if let Some(text) = header {
@@ -79,6 +81,7 @@ impl SessionManager {
         if header.is_some() && !open.cookie_sent {
             open.channel = Channel::Header;
         }
+        (0..forged).for_each(|_| self.events().refused(Refusal::Forged));
         tickets
     }
 
@@ -91,7 +94,7 @@ impl SessionManager {
         for (channel, token) in tickets.into_iter().flatten() {
             match self.open_ticket(patience, token).await? {
                 Opened::Session(ticket, draft, moved) => {
-                    events::loaded(ticket.record.handle);
+                    self.events().loaded(&ticket.record);
                     open.channel = channel;
                     open.standing = Standing::Usable;
                     open.handle = Some(ticket.record.handle);
@@ -103,8 +106,12 @@ impl SessionManager {
                     return Ok(());
                 }
                 // Another cookie of the name may still open a session.
-                Opened::Replaced => open.standing = Standing::Replaced,
-                Opened::Nothing => events::expired(),
+                Opened::Replaced => {
+                    self.events().refused(Refusal::Replaced);
+                    open.standing = Standing::Replaced;
+                }
+                Opened::Nothing => self.events().refused(Refusal::Unknown),
+                Opened::Unreadable(error) => self.events().unreadable(&error),
             }
         }
         Ok(())
@@ -274,7 +281,7 @@ impl SessionManager {
             return self.taken_back(patience, marker, now).await;
         }
         store.delete(patience, &moved.to, now).await?;
-        events::renewed(live.handle, "a renewal that was cut off is taken back");
+        self.events().renewed(&live, RenewalReason::TakenBack);
         Ok(Some(Ticket { record: live, ..marker.clone() }))
     }
 
@@ -297,6 +304,5 @@ fn unreadable(error: Error) -> Result<Opened> {
     if error.kind() != ErrorKind::Decode {
         return Err(error);
     }
-    events::unreadable(&error);
-    Ok(Opened::Nothing)
+    Ok(Opened::Unreadable(error))
 }

@@ -12,7 +12,7 @@ use super::patience::Retry;
 use super::{Patience, SessionManager};
 use crate::clock::Timestamp;
 use crate::error::Result;
-use crate::events;
+use crate::events::{Event, RenewalReason};
 use crate::record::{Moved, Record, RecordKind, RenewedAt, Values};
 use crate::session::state::{Renewal, Ticket};
 use crate::session::{ChangeLog, Draft};
@@ -49,7 +49,7 @@ impl SessionManager {
                 Swap::Conflict(current) => {
                     store.delete(patience, &new.key, now).await?;
                     retry.next(patience).await?;
-                    events::conflict(current.handle, retry.attempt);
+                    self.events().tell(Event::Conflict { handle: current.handle, attempt: retry.attempt });
                     let moved = current.kind == RecordKind::Moved;
                     ticket = self.catch_up(patience, ticket, current, now).await?;
                     draft = self.redraft(&ticket, log)?;
@@ -68,8 +68,8 @@ impl SessionManager {
                 // Revoked in between, or taken back because this took too long.
                 Swap::Conflict(_) | Swap::Gone => return Err(ended()),
             };
-            let why = if nonce.is_some() { "its time had come" } else { "asked for" };
-            events::renewed(record.handle, why);
+            let why = if nonce.is_some() { RenewalReason::Periodic } else { RenewalReason::Asked };
+            self.events().renewed(&record, why);
             return Ok(Ticket { record, ..new });
         }
     }

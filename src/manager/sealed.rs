@@ -3,7 +3,7 @@
 use super::SessionManager;
 use super::commit::{Outcome, Work, ended, needs_cookie};
 use crate::error::Result;
-use crate::events;
+use crate::events::{self, Refusal, RenewalReason};
 use crate::record::{Handle, Record};
 use crate::sealed::{Found, Sealer, Unsealed};
 use crate::session::state::{Held, Open, Reply};
@@ -17,17 +17,18 @@ impl SessionManager {
             let Unsealed { record, by_older_secret } = match unsealed {
                 Ok(unsealed) => unsealed,
                 Err(error) => {
-                    events::unreadable(&error);
+                    self.events().unreadable(&error);
                     return false;
                 }
             };
             if !record.is_live(now) {
-                events::expired();
+                self.events().refused(Refusal::Expired);
                 return false;
             }
             match Draft::of(&record, self.settings().record_limit) {
                 Ok(draft) => {
-                    events::loaded(record.handle);
+                    self.events().loaded(&record);
+                    self.0.endings.lives_on(record.handle, record.expires());
                     open.reseal = by_older_secret;
                     open.handle = Some(record.handle);
                     open.draft = draft;
@@ -35,13 +36,13 @@ impl SessionManager {
                     true
                 }
                 Err(error) => {
-                    events::unreadable(&error);
+                    self.events().unreadable(&error);
                     false
                 }
             }
         });
         if found == Found::Forged {
-            events::forged();
+            self.events().refused(Refusal::Forged);
         }
         open.cookie_sent = found != Found::Nothing;
     }
@@ -54,7 +55,8 @@ impl SessionManager {
         let (held, mut reply) = self.seal_anew(sealer, session, work)?;
         // Only what the visitor can be told has happened: the same answer takes the old cookies away.
         for ended in work.ending.drain(..) {
-            events::destroyed(ended.record().handle);
+            self.events().destroyed(ended.record());
+            self.0.endings.over(ended.record().handle);
             reply.get_or_insert_with(|| Reply::Sealed(sealer.remove(&self.settings().cookie, session.head())));
         }
         Ok((held, reply))
@@ -91,9 +93,9 @@ impl SessionManager {
         }
         let reply = self.seal(sealer, session, &record, &work.draft)?;
         match (&work.held, work.renewal) {
-            (None, _) => events::created(record.handle),
-            (Some(_), Some(_)) => events::renewed(record.handle, "asked for"),
-            (Some(_), None) => events::saved(record.handle),
+            (None, _) => self.events().created(&record),
+            (Some(_), Some(_)) => self.events().renewed(&record, RenewalReason::Asked),
+            (Some(_), None) => self.events().saved(&record),
         }
         Ok((Some(Held::Sealed(record)), Some(reply)))
     }
@@ -101,7 +103,10 @@ impl SessionManager {
     /// Notes the activity; that it could not be noted is no reason to fail a request.
     fn note(&self, sealer: &Sealer, session: &Session, work: &Work, record: Record) -> Outcome {
         match self.seal(sealer, session, &record, &work.draft) {
-            Ok(reply) => (Some(Held::Sealed(record)), Some(reply)),
+            Ok(reply) => {
+                self.events().touched(&record);
+                (Some(Held::Sealed(record)), Some(reply))
+            }
             Err(error) => {
                 events::touch_failed(record.handle, &error);
                 (work.held.clone(), None)
@@ -111,6 +116,8 @@ impl SessionManager {
 
     fn seal(&self, sealer: &Sealer, session: &Session, record: &Record, draft: &Draft) -> Result<Reply> {
         let max_age = self.max_age(record, draft)?;
-        Ok(Reply::Sealed(sealer.seal(record, max_age, &self.settings().cookie, session.head())?))
+        let reply = Reply::Sealed(sealer.seal(record, max_age, &self.settings().cookie, session.head())?);
+        self.0.endings.lives(record.handle, record.expires());
+        Ok(reply)
     }
 }

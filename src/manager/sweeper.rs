@@ -33,9 +33,14 @@ impl Sweeper {
             loop {
                 tokio::time::sleep(jittered(interval)).await;
                 let Some(engine) = engine.upgrade() else { return };
+                let manager = SessionManager(engine);
                 // An error is no reason to stop.
-                if let Err(error) = SessionManager(engine).sweep().await {
+                if let Err(error) = manager.sweep().await {
                     events::sweep_failed(&error);
+                }
+                #[cfg(feature = "metrics")]
+                if let Ok(live) = manager.count().await {
+                    events::metrics::live(live);
                 }
             }
         }));

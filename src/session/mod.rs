@@ -3,6 +3,7 @@
 mod ambient;
 mod data;
 mod draft;
+mod ended;
 mod flash;
 mod identity;
 mod lifetime;
@@ -14,6 +15,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 pub(crate) use draft::{ChangeLog, Draft};
+pub(crate) use ended::Awaited;
 pub use flash::Flash;
 pub use update::View;
 
@@ -113,9 +115,12 @@ impl Session {
             return Ok(());
         }
         let mut open = self.manager().load(self).await?;
-        let mut inner = self.lock();
-        open.sent = inner.sent;
-        inner.open = Some(open);
+        {
+            let mut inner = self.lock();
+            open.sent = inner.sent;
+            inner.open = Some(open);
+        }
+        self.manager().begun();
         Ok(())
     }
 
@@ -133,7 +138,10 @@ impl Session {
 
     /// Commits what was changed so far, without waiting for the response.
     ///
-    /// Where the response head has been sent, in a body or a WebSocket, this is the way to keep a change.
+    /// Where the response head has been sent, in a body or a WebSocket, this is the way to keep a change. It counts as
+    /// activity there, so that a WebSocket that saves at each message keeps its session alive: where nothing was changed,
+    /// that costs one `touch` each time a share of the idle time has passed. If another request changed the session
+    /// meanwhile, its values are seen from then on.
     ///
     /// # Errors
     ///
@@ -149,7 +157,10 @@ impl Session {
     /// ```
     #[doc(alias = "commit")]
     pub async fn save(&self) -> Result<()> {
-        self.with(|_| Ok(()))?;
+        self.with(|open| {
+            open.active |= open.sent;
+            Ok(())
+        })?;
         let session = self.clone();
         crate::manager::to_the_end(Box::pin(async move { session.manager().commit(&session).await })).await
     }

@@ -15,7 +15,7 @@ pub use redis::{RedisConnection, RedisStore, RedisStoreBuilder};
 
 use crate::clock::Timestamp;
 use crate::error::Result;
-use crate::record::{Handle, Record, Revision};
+use crate::record::{Handle, Record, RecordKind, Revision};
 use crate::token::StoreKey;
 
 /// A boxed future, so that stores can be used as trait objects.
@@ -152,7 +152,77 @@ pub trait SessionIndex: Send + Sync {
 
     /// Deletes what has expired, in steps that keep nobody waiting, and answers how many records that were.
     fn sweep<'a>(&'a self, now: Timestamp) -> BoxFuture<'a, Result<u64>>;
+
+    /// When the sessions of these handles expire, as of one instant for each of them. Those that are over, or never were,
+    /// are left out.
+    ///
+    /// A session has a live record, or for a moment of its renewal a marker and a pending record; neither of the two is a
+    /// session alone. [`Found::expiry_of_session`] takes it from the records of one handle.
+    ///
+    /// For [`Session::ended`](crate::Session::ended), which asks for up to a thousand sessions at once, and again and again.
+    /// Without an implementation of its own a store is asked with [`find_by_handle`](SessionIndex::find_by_handle), one
+    /// after another.
+    fn expiries<'a>(
+        &'a self,
+        handles: &'a [Handle],
+        now: Timestamp,
+    ) -> BoxFuture<'a, Result<Vec<(Handle, Timestamp)>>> {
+        Box::pin(async move {
+            let mut expiries = Vec::with_capacity(handles.len());
+            for handle in handles {
+                let found = self.find_by_handle(*handle, now).await?;
+                expiries.extend(Found::expiry_of_session(&found).map(|expires| (*handle, expires)));
+            }
+            Ok(expiries)
+        })
+    }
+
+    /// Tells `tell` of sessions that may have ended, whoever ended them, as it happens: of the handle of every record that
+    /// is deleted. A word too many costs a question. A word that was lost costs time, because the sessions that are waited
+    /// for are asked for every half minute all the same.
+    ///
+    /// The future says [`Listening`](Announcement::Listening) first, once no delete can be missed any more; it goes on for
+    /// as long as it hears of them, and fails when it does no longer. Then it is begun again. A store that announces nothing,
+    /// as by default, is asked more often instead.
+    fn announcements<'a>(
+        &'a self,
+        tell: &'a (dyn Fn(Announcement) + Send + Sync),
+    ) -> Option<BoxFuture<'a, Result<()>>> {
+        let _ = tell;
+        None
+    }
+
+    /// Takes note of who wants to know which live records the store removes by itself: those that a sweep finds expired,
+    /// and those that it gives up for others. It tells of each once, and holds no lock meanwhile.
+    ///
+    /// A store that cannot tell, as one whose server forgets by itself, does nothing, as by default.
+    fn on_removal(&self, tell: RemovalListener) {
+        let _ = tell;
+    }
 }
+
+/// What a store tells by itself: see [`SessionIndex::announcements`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Announcement {
+    /// From here on no delete is missed.
+    Listening,
+    /// A record of this handle was deleted.
+    Deleted(Handle),
+}
+
+/// Why a store removed a record by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Removal {
+    /// It had expired.
+    Expired,
+    /// The store was full, and it was the one to give up.
+    Evicted,
+}
+
+/// Who is told of records that a store removes by itself: see [`SessionIndex::on_removal`].
+pub type RemovalListener = Arc<dyn Fn(Removal, &Record) + Send + Sync>;
 
 /// A record and where it is kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -174,6 +244,20 @@ impl Found {
     /// ```
     pub fn new(key: StoreKey, record: Record) -> Self {
         Self { key, record }
+    }
+
+    /// When the session expires whose records these are, all of one handle and none of them expired; none if they are what
+    /// is left of a session that is over.
+    ///
+    /// ```
+    /// # async fn example(index: &dyn cloakroom::SessionIndex, handle: cloakroom::Handle) -> cloakroom::Result<()> {
+    /// let found = index.find_by_handle(handle, cloakroom::Timestamp::now()).await?;
+    /// let expires = cloakroom::Found::expiry_of_session(&found);
+    /// # Ok(()) }
+    /// ```
+    pub fn expiry_of_session(found: &[Self]) -> Option<Timestamp> {
+        let of = |kind| found.iter().find(|found| found.record.kind == kind).map(|found| found.record.expires());
+        of(RecordKind::Live).or_else(|| of(RecordKind::Moved).and(of(RecordKind::Pending)))
     }
 }
 

@@ -7,7 +7,9 @@ use super::fault::{Plan, Verb, When};
 use crate::clock::Timestamp;
 use crate::error::{Error, ErrorKind, Result};
 use crate::record::{Handle, Record, Revision};
-use crate::store::{BoxFuture, Created, Found, SessionIndex, SessionStore, Swap, Touched};
+use crate::store::{
+    Announcement, BoxFuture, Created, Found, RemovalListener, SessionIndex, SessionStore, Swap, Touched,
+};
 use crate::token::StoreKey;
 
 /// Passes every verb on to another store, counts them, and fails, delays or stops those that a test chooses.
@@ -237,5 +239,26 @@ impl<S: SessionStore> SessionIndex for FaultStore<S> {
 
     fn sweep<'a>(&'a self, now: Timestamp) -> BoxFuture<'a, Result<u64>> {
         Box::pin(self.ask(move |index| index.sweep(now)))
+    }
+
+    fn expiries<'a>(
+        &'a self,
+        handles: &'a [Handle],
+        now: Timestamp,
+    ) -> BoxFuture<'a, Result<Vec<(Handle, Timestamp)>>> {
+        Box::pin(self.ask(move |index| index.expiries(handles, now)))
+    }
+
+    fn announcements<'a>(
+        &'a self,
+        tell: &'a (dyn Fn(Announcement) + Send + Sync),
+    ) -> Option<BoxFuture<'a, Result<()>>> {
+        self.0.store.index()?.announcements(tell)
+    }
+
+    fn on_removal(&self, tell: RemovalListener) {
+        if let Some(index) = self.0.store.index() {
+            index.on_removal(tell);
+        }
     }
 }

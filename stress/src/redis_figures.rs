@@ -42,26 +42,27 @@ async fn measure(url: &str) -> Result {
         ("request: read / GET", Call::BareRead, Call::Read),
         ("request: write / GET, script", Call::BareWrite, Call::Write),
     ] {
-        compare(name, async || turn(&bare, &ours, reference).await, async || turn(&bare, &ours, measured).await).await?;
+        compare(name, async || turn(&bare, &ours, reference).await, async || turn(&bare, &ours, measured).await)
+            .await?;
     }
     say(&format!("{TASKS} at once, microseconds each"));
     let (bare, ours) = (Arc::new(bare), Arc::new(ours));
-    for (name, reference, measured) in [
-        ("store: load / GET", Call::BareRead, Call::Load),
-        ("request: read / GET", Call::BareRead, Call::Read),
-    ] {
-        compare(name, async || together(&bare, &ours, reference).await, async || together(&bare, &ours, measured).await)
-            .await?;
+    for (name, reference, measured) in
+        [("store: load / GET", Call::BareRead, Call::Load), ("request: read / GET", Call::BareRead, Call::Read)]
+    {
+        compare(
+            name,
+            async || together(&bare, &ours, reference).await,
+            async || together(&bare, &ours, measured).await,
+        )
+        .await?;
     }
     let other = Arc::new(Ours::connect(url).await?);
     compare(
         "store: load on two connections / one",
         async || together(&bare, &ours, Call::Load).await,
         async || {
-            let (one, two) = tokio::join!(
-                half(&bare, &ours, Call::Load),
-                half(&bare, &other, Call::Load),
-            );
+            let (one, two) = tokio::join!(half(&bare, &ours, Call::Load), half(&bare, &other, Call::Load),);
             Ok((one? + two?) / 4)
         },
     )

@@ -114,7 +114,9 @@ macro_rules! every_backend {
                 a_socket_sees_the_session_that_it_was_opened_with
                 what_is_no_upgrade_is_told_so
                 a_socket_of_nobody_begins_no_session
-                what_is_not_there_yet_says_so;
+                a_socket_learns_of_a_logout
+                a_socket_learns_that_its_session_has_expired
+                a_socket_outlives_renewals_and_logins;
             streams:
                 what_would_need_a_cookie_fails;
             transient:
@@ -212,7 +214,9 @@ macro_rules! with_a_store {
             sockets:
                 what_a_socket_saves_others_see
                 what_a_socket_does_not_save_is_not_kept
-                a_socket_does_not_bring_back_what_ended;
+                a_socket_does_not_bring_back_what_ended
+                a_socket_learns_that_its_session_was_revoked
+                a_socket_that_saves_keeps_its_session;
             streams:
                 what_a_body_changes_is_saved_with_its_end
                 the_head_is_sent_at_once

@@ -87,4 +87,15 @@ noticed! {
     SweepRemovesLive: sweep::removes_the_expired_only;
     SweepAnswersZero: sweep::removes_the_expired_only, sweep::removes_records_of_every_kind, sweep::frees_the_key;
     SweepGoesByADefault: sweep::honours_each_record_s_deadlines, sweep::keeps_what_never_expires;
+    ExpiriesGoByTheIdleDeadline: expiries::answers_when_each_session_expires;
+    ExpiriesAnswerSomeOnly: expiries::answers_a_thousand_at_once;
+    ExpiriesAnswerTheExpired: expiries::leaves_out_what_is_over;
+    ExpiriesTakeEveryKind: expiries::takes_no_leftover_for_a_session, expiries::never_misses_a_session_in_renewal;
+    ExpiriesTakeLiveOnly: expiries::never_misses_a_session_in_renewal;
+    ExpiriesAsOfTheFirstVersion: expiries::follows_a_touch_and_a_swap;
+    AnnouncesLiveRecordsOnly: announcements::tell_of_every_delete;
+    AnnouncesWithoutListening: announcements::tell_of_every_delete;
+    TellsOfMarkers: announcements::tell_of_what_is_swept_once;
+    TellsOfASweepTwice: announcements::tell_of_what_is_swept_once;
+    TellsOfOneOnly: announcements::tell_of_what_is_swept_once;
 }

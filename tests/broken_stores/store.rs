@@ -1,13 +1,15 @@
 //! The plainest store there is, which breaks one promise if it is told to.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use cloakroom::{
-    BoxFuture, Created, Data, Error, ErrorKind, Found, Handle, Record, RecordKind, Result, Revision, SessionIndex,
-    SessionStore, StoreKey, Swap, Timestamp, Touched,
+    Announcement, BoxFuture, Created, Data, Error, ErrorKind, Found, Handle, Record, RecordKind, Removal,
+    RemovalListener, Result, Revision, SessionIndex, SessionStore, StoreKey, Swap, Timestamp, Touched,
 };
+use tokio::sync::broadcast;
 
 /// A promise that is broken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,14 +66,32 @@ pub(crate) enum Flaw {
     SweepRemovesLive,
     SweepAnswersZero,
     SweepGoesByADefault,
+    ExpiriesGoByTheIdleDeadline,
+    ExpiriesAnswerSomeOnly,
+    ExpiriesAnswerTheExpired,
+    ExpiriesTakeEveryKind,
+    ExpiriesTakeLiveOnly,
+    ExpiriesAsOfTheFirstVersion,
+    AnnouncesLiveRecordsOnly,
+    AnnouncesWithoutListening,
+    TellsOfMarkers,
+    TellsOfASweepTwice,
+    TellsOfOneOnly,
 }
 
 /// Records in a map.
-#[derive(Debug)]
 pub(crate) struct Plain {
     flaw: Option<Flaw>,
     kept: Mutex<Kept>,
     turn: tokio::sync::Mutex<()>,
+    deleted: broadcast::Sender<Handle>,
+    listeners: Mutex<Vec<RemovalListener>>,
+}
+
+impl fmt::Debug for Plain {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Plain").field("flaw", &self.flaw).finish_non_exhaustive()
+    }
 }
 
 #[derive(Debug, Default)]
@@ -85,7 +105,8 @@ struct Kept {
 
 impl Plain {
     pub(crate) fn new(flaw: Option<Flaw>) -> Self {
-        Self { flaw, kept: Mutex::default(), turn: tokio::sync::Mutex::default() }
+        let deleted = broadcast::Sender::new(64);
+        Self { flaw, kept: Mutex::default(), turn: tokio::sync::Mutex::default(), deleted, listeners: Mutex::default() }
     }
 
     fn has(&self, flaw: Flaw) -> bool {
@@ -304,6 +325,10 @@ impl SessionStore for Plain {
             if !self.has(Flaw::DeleteRemovesNothing) {
                 self.remove(key);
             }
+            if record.kind == RecordKind::Live || !self.has(Flaw::AnnouncesLiveRecordsOnly) {
+                // Nobody may listen.
+                let _ = self.deleted.send(record.handle);
+            }
             Ok(match self.flaw {
                 Some(Flaw::DeleteAnswersNone) => None,
                 Some(Flaw::DeleteAnswersTheFirstVersion) => self.kept().first_versions.get(key).cloned(),
@@ -363,15 +388,83 @@ impl SessionIndex for Plain {
     fn sweep<'a>(&'a self, now: Timestamp) -> BoxFuture<'a, Result<u64>> {
         Box::pin(async move {
             let hour = Duration::from_secs(3600);
-            let mut kept = self.kept();
-            let before = kept.records.len();
-            kept.records.retain(|_, record| match self.flaw {
-                Some(Flaw::SweepRemovesLive) => !self.expired(record, now + hour),
-                Some(Flaw::SweepGoesByADefault) => now < record.created + hour,
-                _ => !self.expired(record, now),
-            });
-            let swept = (before - kept.records.len()) as u64;
-            Ok(if self.has(Flaw::SweepAnswersZero) { 0 } else { swept })
+            let swept: Vec<Record> = {
+                let mut swept = Vec::new();
+                self.kept().records.retain(|_, record| {
+                    let goes = match self.flaw {
+                        Some(Flaw::SweepRemovesLive) => self.expired(record, now + hour),
+                        Some(Flaw::SweepGoesByADefault) => now >= record.created + hour,
+                        _ => self.expired(record, now),
+                    };
+                    if goes {
+                        swept.push(record.clone());
+                    }
+                    !goes
+                });
+                swept
+            };
+            let live = |record: &&Record| record.kind == RecordKind::Live || self.has(Flaw::TellsOfMarkers);
+            let told = if self.has(Flaw::TellsOfOneOnly) { 1 } else { usize::MAX };
+            for record in swept.iter().filter(live).take(told) {
+                for tell in self.listeners.lock().unwrap_or_else(PoisonError::into_inner).iter() {
+                    tell(Removal::Expired, record);
+                    if self.has(Flaw::TellsOfASweepTwice) {
+                        tell(Removal::Expired, record);
+                    }
+                }
+            }
+            Ok(if self.has(Flaw::SweepAnswersZero) { 0 } else { swept.len() as u64 })
         })
+    }
+
+    fn expiries<'a>(
+        &'a self,
+        handles: &'a [Handle],
+        now: Timestamp,
+    ) -> BoxFuture<'a, Result<Vec<(Handle, Timestamp)>>> {
+        Box::pin(async move {
+            let asked = if self.has(Flaw::ExpiriesAnswerSomeOnly) { handles.len().min(500) } else { handles.len() };
+            let now = if self.has(Flaw::ExpiriesAnswerTheExpired) { Timestamp::from_millis(0) } else { now };
+            let mut all = self.all(now);
+            if self.has(Flaw::ExpiriesAsOfTheFirstVersion) {
+                let first = self.kept().first_versions.clone();
+                all.iter_mut().for_each(|found| found.record = first[&found.key].clone());
+            }
+            let mut expiries = Vec::new();
+            for handle in &handles[..asked] {
+                let found: Vec<_> = all.iter().filter(|found| found.record.handle == *handle).cloned().collect();
+                let expires = match self.flaw {
+                    Some(Flaw::ExpiriesTakeEveryKind) => found.first().map(|found| found.record.expires()),
+                    Some(Flaw::ExpiriesTakeLiveOnly) => {
+                        let mut live = found.iter().filter(|found| found.record.kind == RecordKind::Live);
+                        live.next().map(|found| found.record.expires())
+                    }
+                    Some(Flaw::ExpiriesGoByTheIdleDeadline) => found.first().map(|found| found.record.idle_deadline),
+                    _ => Found::expiry_of_session(&found),
+                };
+                expiries.extend(expires.map(|expires| (*handle, expires)));
+            }
+            Ok(expiries)
+        })
+    }
+
+    fn announcements<'a>(
+        &'a self,
+        tell: &'a (dyn Fn(Announcement) + Send + Sync),
+    ) -> Option<BoxFuture<'a, Result<()>>> {
+        let mut deleted = self.deleted.subscribe();
+        Some(Box::pin(async move {
+            if !self.has(Flaw::AnnouncesWithoutListening) {
+                tell(Announcement::Listening);
+            }
+            while let Ok(handle) = deleted.recv().await {
+                tell(Announcement::Deleted(handle));
+            }
+            Err(Error::new(ErrorKind::Unavailable, "nobody speaks any more"))
+        }))
+    }
+
+    fn on_removal(&self, tell: RemovalListener) {
+        self.listeners.lock().unwrap_or_else(PoisonError::into_inner).push(tell);
     }
 }

@@ -2,6 +2,9 @@
 
 mod adapter;
 mod alike;
+mod asked;
+#[cfg(feature = "metrics")]
+mod counted;
 mod crashes;
 mod deadlines;
 mod ended;
@@ -13,6 +16,10 @@ mod outcomes;
 mod races;
 mod renewals;
 mod sealed;
+mod secrecy;
 mod sweeper;
 mod tasks;
+mod told;
 mod transient;
+mod until_ended;
+mod watching;

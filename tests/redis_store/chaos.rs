@@ -311,7 +311,10 @@ async fn commit(session: &Session) -> Result<Option<String>> {
         return Err(error);
     }
     let header = committed.edits.set_cookies().next();
-    Ok(header.filter(|header| !header.contains("Max-Age=0;")).and_then(|header| header.split(';').next()).map(str::to_owned))
+    Ok(header
+        .filter(|header| !header.contains("Max-Age=0;"))
+        .and_then(|header| header.split(';').next())
+        .map(str::to_owned))
 }
 
 fn is_outage(error: &Error) {

@@ -15,7 +15,8 @@ async fn sentinels_put_the_replica_in_the_primary_s_place() -> Result {
     let store = later(&site.url());
     let mut record = live(Some("ana"));
     let key = put(&store, &record).await?;
-    let caught_up = |primary: &Redis, replica: &Redis| primary.info("master_repl_offset") == replica.info("master_repl_offset");
+    let caught_up =
+        |primary: &Redis, replica: &Redis| primary.info("master_repl_offset") == replica.info("master_repl_offset");
     wait_until("the replica has it all", || caught_up(&site.primary, &site.replica));
     site.primary.kill();
     let start = Instant::now();

@@ -162,7 +162,11 @@ async fn a_write_whose_answer_is_lost_is_made_once() -> Result {
         let session = if cookie.is_empty() { sessions.open(()) } else { sessions.open(cookie.clone()) };
         session.load().await?;
         session.update("n", |n: Option<u32>| n.unwrap_or(0) + 1)?;
-        if n % 2 == 0 { proxy.cut_next_answer() } else { proxy.cut_next_request() }
+        if n % 2 == 0 {
+            proxy.cut_next_answer()
+        } else {
+            proxy.cut_next_request()
+        }
         let committed = session.commit(200).await;
         assert!(committed.error.is_none(), "{n}: {:?}", committed.error);
         if let Some(header) = committed.edits.set_cookies().next() {
@@ -221,7 +225,10 @@ async fn a_call_that_is_dropped_harms_nobody() -> Result {
         let _ = tokio::time::timeout(Duration::from_micros(micros), swap).await;
     }
     let answer = store.swap(&key, record.revision, &new, Timestamp::now()).await?;
-    assert!(matches!(&answer, Swap::Swapped) || matches!(&answer, Swap::Conflict(current) if current.revision == new.revision));
+    assert!(
+        matches!(&answer, Swap::Swapped)
+            || matches!(&answer, Swap::Conflict(current) if current.revision == new.revision)
+    );
     assert_eq!(load(&store, &key).await?.map(|record| record.revision), Some(new.revision));
     Ok(())
 }

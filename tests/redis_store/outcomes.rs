@@ -67,7 +67,10 @@ async fn a_replica_reads_and_does_not_write() -> Result {
     assert_eq!(kind(store.create(&new_key(), &live(None), Timestamp::now()).await), ErrorKind::Unavailable);
     let error = store.swap(&key, record.revision, &rewritten(&record), Timestamp::now()).await.expect_err("a replica");
     assert!(error.kind() == ErrorKind::Unavailable && error.to_string().contains("replica"), "{error}");
-    assert_eq!(kind(store.touch(&key, record.revision, record.idle_deadline + HOUR, Timestamp::now()).await), ErrorKind::Unavailable);
+    assert_eq!(
+        kind(store.touch(&key, record.revision, record.idle_deadline + HOUR, Timestamp::now()).await),
+        ErrorKind::Unavailable
+    );
     assert_eq!(kind(store.delete(&key, Timestamp::now()).await), ErrorKind::Unavailable);
     server.ask(&["REPLICAOF", "NO", "ONE"]);
     rewrite(&store, &key, &mut record).await?;

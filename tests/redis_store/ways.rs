@@ -10,7 +10,8 @@ async fn over_tls_the_server_is_known_by_its_certificate() -> Result {
     let server = RedisOptions::default().tls().password("secret").start();
     let pem = std::fs::read(&server.certificates().expect("it has TLS").authority).expect("a file");
     let url = format!("rediss://:secret@127.0.0.1:{}", server.port());
-    let store = RedisStore::builder(&url).root_certificate(pem.clone()).connect().await.expect("the authority is known");
+    let store =
+        RedisStore::builder(&url).root_certificate(pem.clone()).connect().await.expect("the authority is known");
     let key = put(&store, &live(None)).await?;
     assert!(load(&store, &key).await?.is_some());
     // An authority that is not known, and a server that speaks no TLS, are refused without the password.
@@ -26,7 +27,8 @@ async fn over_tls_the_server_is_known_by_its_certificate() -> Result {
 #[tokio::test]
 async fn over_a_socket_of_this_host() -> Result {
     let server = Redis::start();
-    let store = RedisStore::connect(&format!("redis+unix://{}?db=3", server.socket().display())).await.expect("a socket");
+    let store =
+        RedisStore::connect(&format!("redis+unix://{}?db=3", server.socket().display())).await.expect("a socket");
     put(&store, &live(None)).await?;
     assert!(server.ask(&["INFO", "keyspace"]).contains("db3:keys=2"));
     Ok(())
@@ -37,7 +39,8 @@ async fn on_connections_that_the_application_has() -> Result {
     let client = redis::Client::open(SERVER.url()).expect("a URL");
     let managed = client.get_connection_manager().await.expect("a connection");
     let multiplexed = client.get_multiplexed_async_connection().await.expect("a connection");
-    let nodes: Vec<_> = CLUSTER.url().trim_start_matches("redis+cluster://").split(',').map(|host| format!("redis://{host}")).collect();
+    let nodes: Vec<_> =
+        CLUSTER.url().trim_start_matches("redis+cluster://").split(',').map(|host| format!("redis://{host}")).collect();
     let cluster = redis::cluster::ClusterClient::builder(nodes).retries(0).build().expect("addresses");
     let cluster = cluster.get_async_connection().await.expect("a connection");
     let stores = [

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use index::Index;
 
-use super::{BoxFuture, Created, Found, SessionIndex, SessionStore, Swap, Touched};
+use super::{BoxFuture, Created, Found, Removal, RemovalListener, SessionIndex, SessionStore, Swap, Touched};
 use crate::clock::Timestamp;
 use crate::error::{Error, ErrorKind, Result};
 use crate::record::{Handle, Record, RecordKind, Revision};
@@ -41,6 +41,7 @@ pub struct MemoryStore {
     /// Live records without a user: what could be given up.
     evictable: AtomicUsize,
     eviction: Mutex<Eviction>,
+    listeners: Mutex<Vec<RemovalListener>>,
 }
 
 /// Sessions that a store holds unless it is told otherwise: half a gigabyte of small ones.
@@ -118,6 +119,7 @@ impl MemoryStore {
             used: AtomicUsize::new(0),
             evictable: AtomicUsize::new(0),
             eviction: Mutex::default(),
+            listeners: Mutex::default(),
         }
     }
 
@@ -158,12 +160,12 @@ impl MemoryStore {
         Some(record)
     }
 
-    /// Removes what has expired from one shard.
-    fn sweep_shard(&self, shard: &Mutex<Shard>, now: Timestamp) -> u64 {
+    /// Removes what has expired from one shard, and adds it to `removed`.
+    fn sweep_shard(&self, shard: &Mutex<Shard>, removed: &mut Removed, now: Timestamp) -> u64 {
         let mut shard = lock(shard);
         let expired: Vec<_> = shard.iter().filter(|(_, slot)| now >= slot.expires).map(|(key, _)| *key).collect();
         for key in &expired {
-            self.remove(&mut shard, key);
+            removed.extend(self.remove(&mut shard, key).map(|record| (Removal::Expired, record)));
         }
         if shard.capacity() > 64 && shard.len() < shard.capacity() / 8 {
             shard.shrink_to_fit();
@@ -176,15 +178,22 @@ impl MemoryStore {
         if self.used.fetch_add(1, Ordering::Relaxed) < self.limit {
             return Ok(());
         }
+        let mut removed = Removed::new();
+        let room = self.make_room(&mut removed, now);
+        self.tell(&removed);
+        room
+    }
+
+    fn make_room(&self, removed: &mut Removed, now: Timestamp) -> Result<()> {
         let mut eviction = lock(&self.eviction);
         // One scan serves many: it sweeps, and it finds the next sessions to give up in the order of their last use.
         let due = eviction.scanned.is_none_or(|scanned| now.since(scanned) >= Duration::from_secs(1));
         if due {
-            self.scan(&mut eviction, now);
+            self.scan(&mut eviction, removed, now);
         }
         while self.used.load(Ordering::Relaxed) > self.limit {
             if eviction.candidates.is_empty() && self.evictable.load(Ordering::Relaxed) > 0 {
-                self.scan(&mut eviction, now);
+                self.scan(&mut eviction, removed, now);
             }
             let Some((used, key)) = eviction.candidates.pop_front() else {
                 self.used.fetch_sub(1, Ordering::Relaxed);
@@ -195,16 +204,27 @@ impl MemoryStore {
             };
             let mut shard = self.shard(&key);
             if shard.get(&key).is_some_and(|slot| slot.evictable && slot.used == used) {
-                self.remove(&mut shard, &key);
+                removed.extend(self.remove(&mut shard, &key).map(|record| (Removal::Evicted, record)));
             }
         }
         Ok(())
     }
 
-    fn scan(&self, eviction: &mut Eviction, now: Timestamp) {
+    /// Tells of the live records that went, by whoever holds no lock.
+    fn tell(&self, removed: &[(Removal, Record)]) {
+        if removed.is_empty() {
+            return;
+        }
+        let listeners = lock(&self.listeners).clone();
+        for (why, record) in removed.iter().filter(|(_, record)| record.kind == RecordKind::Live) {
+            listeners.iter().for_each(|tell| tell(*why, record));
+        }
+    }
+
+    fn scan(&self, eviction: &mut Eviction, removed: &mut Removed, now: Timestamp) {
         let mut oldest = Vec::new();
         for shard in &self.shards {
-            self.sweep_shard(shard, now);
+            self.sweep_shard(shard, removed, now);
             let shard = lock(shard);
             oldest.extend(shard.iter().filter(|(_, slot)| slot.evictable).map(|(key, slot)| (slot.used, *key)));
         }
@@ -309,8 +329,12 @@ impl MemoryStore {
     }
 
     fn delete_now(&self, key: &StoreKey, now: Timestamp) -> Option<Record> {
-        let mut shard = self.shard(key);
-        self.remove(&mut shard, key).filter(|record| !record.is_expired(now))
+        let record = self.remove(&mut self.shard(key), key)?;
+        if record.is_expired(now) {
+            self.tell(&[(Removal::Expired, record)]);
+            return None;
+        }
+        Some(record)
     }
 }
 
@@ -418,13 +442,22 @@ impl SessionIndex for MemoryStore {
         Box::pin(async move {
             let mut swept = 0;
             for shard in &self.shards {
-                swept += self.sweep_shard(shard, now);
+                let mut removed = Removed::new();
+                swept += self.sweep_shard(shard, &mut removed, now);
+                self.tell(&removed);
                 tokio::task::yield_now().await;
             }
             Ok(swept)
         })
     }
+
+    fn on_removal(&self, tell: RemovalListener) {
+        lock(&self.listeners).push(tell);
+    }
 }
+
+/// What the store removed by itself.
+type Removed = Vec<(Removal, Record)>;
 
 /// No lock is held while foreign code runs, so a poisoned one guards whole data.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -8,13 +8,30 @@ use serde_json::Value;
 
 use super::transient::lookup;
 
-/// Answers every frame with one, until either side is gone. Servers run it in a task of its own, which is why it brings its
+/// Answers every frame with one, until either side is gone; `wait-ended` with `ended` when the session is over, and other
+/// frames meanwhile. Servers run it in a task of its own, which is why it brings its
 /// session along.
 pub(crate) async fn talk(session: Session, incoming: impl Stream<Item = String>, outgoing: impl Sink<String>) {
     let conversation = async {
         let (mut incoming, mut outgoing) = (pin!(incoming), pin!(outgoing));
-        while let Some(frame) = incoming.next().await {
-            let answer = answer(&session, &frame).await.unwrap_or_else(|error| format!("error {}", error.kind()));
+        let mut waits = false;
+        loop {
+            let answer = tokio::select! {
+                () = session.ended(), if waits => {
+                    waits = false;
+                    "ended".to_owned()
+                }
+                frame = incoming.next() => match frame.as_deref() {
+                    Some("wait-ended") => {
+                        waits = true;
+                        continue;
+                    }
+                    Some(frame) => {
+                        answer(&session, frame).await.unwrap_or_else(|error| format!("error {}", error.kind()))
+                    }
+                    None => break,
+                },
+            };
             if outgoing.send(answer).await.is_err() {
                 break;
             }
@@ -34,7 +51,6 @@ async fn answer(session: &Session, frame: &str) -> cloakroom::Result<String> {
             Err(_) => Ok("error bad_request".to_owned()),
         },
         (Some("save"), None, None) => session.save().await.map(|()| "ok".to_owned()),
-        (Some("wait-ended"), None, None) => Ok("error unsupported".to_owned()),
         _ => Ok("error bad_request".to_owned()),
     }
 }

@@ -14,6 +14,8 @@ use std::time::Duration;
 pub(crate) use client::{COOKIE, Client, Response};
 pub(crate) use exceptions::hold;
 pub(crate) use server::{Server, refused};
+pub(crate) use socket::Socket;
+
 use servers::Redis;
 
 /// One framework on one store: what every scenario runs against.

@@ -1,0 +1,243 @@
+//! Sessions whose end is waited for: one registry and one task for each manager, however many wait.
+//!
+//! What ends in this process is told to the registry by whoever ends it. What other processes end, and what expires, the
+//! task finds out: it asks the store for all sessions at once, again and again, or seldom if the store announces ends.
+
+mod watch;
+
+use std::collections::HashMap;
+use std::pin::pin;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::{Notify, watch as channel};
+use tokio::time::Instant;
+
+use super::SessionManager;
+use crate::clock::Timestamp;
+use crate::events::Event;
+use crate::record::Handle;
+use crate::session::{Awaited, Session};
+use crate::store::{Announcement, Removal};
+use crate::token::StoreKey;
+
+/// How often a store is asked all the same that announces ends: a word may get lost.
+const TICK_OF_THE_ANNOUNCED: Duration = Duration::from_secs(30);
+
+/// Who waits for the end of which session.
+#[derive(Debug, Default)]
+pub(super) struct Endings {
+    waiting: Mutex<Waiting>,
+    /// Whether the store announces ends at the moment.
+    announced: AtomicBool,
+    /// Somebody has to be looked at at once.
+    nudge: Notify,
+    /// How many wait for a session that there is not yet.
+    unbegun: AtomicUsize,
+    begun: Notify,
+}
+
+#[derive(Debug, Default)]
+struct Waiting {
+    sessions: HashMap<Handle, Entry>,
+    /// Whether there is a task that looks at them.
+    watched: bool,
+}
+
+#[derive(Debug)]
+struct Entry {
+    /// Where it was last seen to live; none where it is in a cookie.
+    key: Option<StoreKey>,
+    expires: Timestamp,
+    look_at: Instant,
+    /// Whether anybody began to wait since the last look.
+    wanted: bool,
+    /// Its receivers are those who wait.
+    over: channel::Sender<bool>,
+}
+
+impl Endings {
+    /// A session is over.
+    pub(super) fn over(&self, handle: Handle) {
+        // Whoever is woken is so without the lock.
+        let over = self.lock().sessions.get(&handle).map(|entry| entry.over.clone());
+        if let Some(over) = over {
+            over.send_replace(true);
+        }
+    }
+
+    /// A session lives until then.
+    pub(super) fn lives(&self, handle: Handle, expires: Timestamp) {
+        if let Some(entry) = self.lock().sessions.get_mut(&handle) {
+            entry.expires = expires;
+        }
+    }
+
+    /// A sealed session lives until then at least: an older copy of its cookie says less.
+    pub(super) fn lives_on(&self, handle: Handle, expires: Timestamp) {
+        if let Some(entry) = self.lock().sessions.get_mut(&handle) {
+            entry.expires = entry.expires.max(expires);
+        }
+    }
+
+    /// A session may have been loaded, or begun, that somebody waits for.
+    pub(super) fn begun(&self) {
+        if self.unbegun.load(Ordering::Relaxed) > 0 {
+            self.begun.notify_waiters();
+        }
+    }
+
+    fn wait_for(&self, handle: Handle, key: Option<StoreKey>, expires: Timestamp) -> channel::Receiver<bool> {
+        let mut waiting = self.lock();
+        let entry = waiting.sessions.entry(handle).or_insert_with(|| Entry {
+            key,
+            expires,
+            look_at: Instant::now(),
+            wanted: true,
+            over: channel::Sender::new(false),
+        });
+        entry.wanted = true;
+        entry.over.subscribe()
+    }
+
+    fn announce(&self, announcement: Announcement) {
+        match announcement {
+            // What ended before may have been missed.
+            Announcement::Listening => {
+                self.announced.store(true, Ordering::Relaxed);
+                self.lock().sessions.values_mut().for_each(|entry| entry.look_at = Instant::now());
+            }
+            Announcement::Deleted(handle) => {
+                let mut waiting = self.lock();
+                let Some(entry) = waiting.sessions.get_mut(&handle) else { return };
+                entry.look_at = Instant::now();
+            }
+        }
+        self.nudge.notify_one();
+    }
+
+    /// The sessions to ask the store for; none, for good, if nobody waits any more.
+    fn due(&self, now: Timestamp) -> Option<Vec<(Handle, StoreKey)>> {
+        let (at, announced) = (Instant::now(), self.announced.load(Ordering::Relaxed));
+        let (mut due, mut over) = (Vec::new(), Vec::new());
+        {
+            let mut waiting = self.lock();
+            // Whoever waits again and again, and does something else in between, is looked after in between.
+            waiting.sessions.retain(|_, entry| std::mem::take(&mut entry.wanted) || entry.over.receiver_count() > 0);
+            #[cfg(feature = "metrics")]
+            crate::events::metrics::awaited(waiting.sessions.len());
+            if waiting.sessions.is_empty() {
+                waiting.watched = false;
+                return None;
+            }
+            for (handle, entry) in waiting.sessions.iter_mut().filter(|(_, entry)| !*entry.over.borrow()) {
+                match entry.key {
+                    None if now >= entry.expires => over.push(entry.over.clone()),
+                    Some(key) if !announced || now >= entry.expires || at >= entry.look_at => {
+                        entry.look_at = at + TICK_OF_THE_ANNOUNCED;
+                        due.push((*handle, key));
+                    }
+                    _ => {}
+                }
+            }
+        }
+        for over in over {
+            over.send_replace(true);
+        }
+        Some(due)
+    }
+
+    /// What was found out of a session.
+    fn found(&self, handle: Handle, lives: Option<(StoreKey, Timestamp)>) {
+        match lives {
+            Some((key, expires)) => {
+                if let Some(entry) = self.lock().sessions.get_mut(&handle) {
+                    (entry.key, entry.expires) = (Some(key), expires);
+                }
+            }
+            None => self.over(handle),
+        }
+    }
+
+    /// What could not be found out is asked again soon.
+    fn unknown(&self, due: &[(Handle, StoreKey)]) {
+        let mut waiting = self.lock();
+        for (handle, _) in due {
+            if let Some(entry) = waiting.sessions.get_mut(handle) {
+                entry.look_at = Instant::now();
+            }
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl SessionManager {
+    /// Waits for the end of a session; before that for its beginning, where there is none.
+    pub(crate) async fn ended(&self, session: &Session) {
+        let endings = &self.0.endings;
+        loop {
+            let mut over = {
+                let _counted = Counted::new(&endings.unbegun);
+                let mut begun = pin!(endings.begun.notified());
+                begun.as_mut().enable();
+                match session.awaited() {
+                    Awaited::Over => return,
+                    Awaited::Session { handle, key, expires } => endings.wait_for(handle, key, expires),
+                    Awaited::Nothing => {
+                        begun.await;
+                        continue;
+                    }
+                }
+            };
+            loop {
+                self.watch_ends();
+                if *over.borrow_and_update() {
+                    return;
+                }
+                if over.changed().await.is_err() {
+                    break;
+                }
+            }
+        }
+    }
+
+    /// A session may have been loaded that somebody waits for.
+    pub(crate) fn begun(&self) {
+        self.0.endings.begun();
+    }
+
+    /// Tells of sessions that the store removes by itself.
+    pub(super) fn listen_for_removals(&self) {
+        let Some(index) = self.store().ok().and_then(|store| store.index().ok()) else { return };
+        let engine = Arc::downgrade(&self.0);
+        index.on_removal(Arc::new(move |why, record| {
+            let Some(engine) = engine.upgrade() else { return };
+            let (handle, user) = (record.handle, record.user.as_deref());
+            engine.events.tell(match why {
+                Removal::Expired => Event::Expired { handle, user },
+                Removal::Evicted => Event::Evicted { handle, user },
+            });
+            engine.endings.over(handle);
+        }));
+    }
+}
+
+/// Counts for as long as it is there.
+struct Counted<'a>(&'a AtomicUsize);
+
+impl<'a> Counted<'a> {
+    fn new(count: &'a AtomicUsize) -> Self {
+        count.fetch_add(1, Ordering::Relaxed);
+        Self(count)
+    }
+}
+
+impl Drop for Counted<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}

@@ -1,0 +1,185 @@
+//! The task that finds out what ended elsewhere, or expired.
+
+use std::collections::HashMap;
+use std::future::{Future, pending, poll_fn};
+use std::pin::pin;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use tokio::runtime;
+use tokio::task::JoinSet;
+use tokio::time::{sleep, timeout};
+
+use super::Endings;
+use crate::clock::Timestamp;
+use crate::error::{ErrorKind, Result};
+use crate::events;
+use crate::manager::open::moved;
+use crate::manager::{Engine, Patience, SessionManager};
+use crate::record::{Handle, RecordKind};
+use crate::store::SessionStore;
+use crate::token::StoreKey;
+
+/// How often the store is asked, so that an end is known within a second.
+const TICK: Duration = Duration::from_millis(750);
+
+/// How many sessions are asked for at once.
+const BATCH: usize = 1_000;
+
+/// How many loads are under way at once, where sessions can be asked for one by one only.
+const LOADS: usize = 64;
+
+/// How many renewals a session is followed through from one look to the next.
+const MOST_MOVES: usize = 64;
+
+impl SessionManager {
+    /// Begins to look, unless a task does already. One that ended with its runtime is begun again.
+    pub(super) fn watch_ends(&self) {
+        let Ok(runtime) = runtime::Handle::try_current() else { return };
+        if std::mem::replace(&mut self.0.endings.lock().watched, true) {
+            return;
+        }
+        let (engine, endings) = (Arc::downgrade(&self.0), Arc::clone(&self.0.endings));
+        let store = self.store().ok().map(|store| Arc::clone(&store.store));
+        let watched = Watched(Some(Arc::clone(&endings)));
+        runtime.spawn(async move {
+            let mut listening = pin!(listen(store, &endings));
+            let mut looking = pin!(look_again_and_again(engine, &endings, watched));
+            poll_fn(|cx| {
+                // Goes on for ever.
+                let _ = listening.as_mut().poll(cx);
+                looking.as_mut().poll(cx)
+            })
+            .await;
+        });
+    }
+
+    /// Asks the store for the sessions that are due; false if nobody waits for any.
+    async fn look(&self, failing: &mut bool) -> bool {
+        let now = self.now();
+        let Some(due) = self.0.endings.due(now) else { return false };
+        for batch in due.chunks(BATCH) {
+            match self.ask_for(batch, now).await {
+                Ok(()) => *failing = false,
+                Err(error) => {
+                    self.0.endings.unknown(&due);
+                    if !std::mem::replace(failing, true) {
+                        events::watch_failed(&error);
+                    }
+                    break;
+                }
+            }
+        }
+        true
+    }
+
+    async fn ask_for(&self, batch: &[(Handle, StoreKey)], now: Timestamp) -> Result<()> {
+        let Ok(index) = self.store()?.index() else { return self.load_each(batch, now).await };
+        let handles: Vec<_> = batch.iter().map(|(handle, _)| *handle).collect();
+        let answer = Patience::new(self.store_timeout()).wait(index.expiries(&handles, now)).await?;
+        let expiries: HashMap<_, _> = answer.into_iter().collect();
+        for (handle, key) in batch {
+            self.0.endings.found(*handle, expiries.get(handle).map(|expires| (*key, *expires)));
+        }
+        Ok(())
+    }
+
+    /// The same for a store that cannot find a session by its handle.
+    async fn load_each(&self, batch: &[(Handle, StoreKey)], now: Timestamp) -> Result<()> {
+        for batch in batch.chunks(LOADS) {
+            let mut loads = JoinSet::new();
+            for (handle, key) in batch.iter().copied() {
+                let manager = self.clone();
+                loads.spawn(async move { (handle, manager.find_from(key, handle, now).await) });
+            }
+            while let Some(Ok((handle, answer))) = loads.join_next().await {
+                match answer {
+                    Ok(lives) => self.0.endings.found(handle, lives),
+                    // What cannot be read has not ended.
+                    Err(error) if error.kind() == ErrorKind::Decode => {}
+                    Err(error) => return Err(error),
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Where a session lives that was at `key`, and until when.
+    async fn find_from(&self, key: StoreKey, handle: Handle, now: Timestamp) -> Result<Option<(StoreKey, Timestamp)>> {
+        let patience = Patience::new(self.store_timeout());
+        let found = self.follow_from(&patience, key, handle, now).await?;
+        match found {
+            Some(found) => Ok(Some(found)),
+            // A renewal may have been taken back meanwhile.
+            None => self.follow_from(&patience, key, handle, now).await,
+        }
+    }
+
+    async fn follow_from(
+        &self,
+        patience: &Patience,
+        key: StoreKey,
+        handle: Handle,
+        now: Timestamp,
+    ) -> Result<Option<(StoreKey, Timestamp)>> {
+        let mut place = key;
+        for _ in 0..MOST_MOVES {
+            let record = self.store()?.load(patience, &place, now).await?;
+            let Some(record) = record.filter(|record| record.handle == handle) else { return Ok(None) };
+            match record.kind {
+                RecordKind::Live => return Ok(Some((place, record.expires()))),
+                RecordKind::Pending => return Ok((place != key).then_some((key, record.expires()))),
+                RecordKind::Moved => place = moved(&record)?.to,
+            }
+        }
+        Ok(None)
+    }
+}
+
+async fn look_again_and_again(engine: Weak<Engine>, endings: &Endings, mut watched: Watched) {
+    let mut failing = false;
+    loop {
+        // Either will do.
+        let _ = timeout(TICK, endings.nudge.notified()).await;
+        let Some(engine) = engine.upgrade() else { return };
+        if !SessionManager(engine).look(&mut failing).await {
+            watched.0 = None;
+            return;
+        }
+    }
+}
+
+/// Listens to a store that announces ends, for as long as it is polled.
+async fn listen(store: Option<Arc<dyn SessionStore>>, endings: &Endings) {
+    let Some(index) = store.as_ref().and_then(|store| store.index()) else { return pending().await };
+    let mut failing = false;
+    loop {
+        let tell = |announcement| endings.announce(announcement);
+        let Some(announcements) = index.announcements(&tell) else { return pending().await };
+        let result = announcements.await;
+        failing &= !endings.announced.swap(false, Ordering::Relaxed);
+        if let Err(error) = result
+            && !std::mem::replace(&mut failing, true)
+        {
+            events::announcements_failed(&error);
+        }
+        sleep(TICK).await;
+    }
+}
+
+/// Whether a task looks: if it ends with its runtime, those who wait on another begin another.
+struct Watched(Option<Arc<Endings>>);
+
+impl Drop for Watched {
+    fn drop(&mut self) {
+        let Some(endings) = self.0.take() else { return };
+        endings.announced.store(false, Ordering::Relaxed);
+        let waiting: Vec<_> = {
+            let mut waiting = endings.lock();
+            waiting.watched = false;
+            waiting.sessions.values().map(|entry| entry.over.clone()).collect()
+        };
+        waiting.iter().for_each(|over| over.send_modify(|_| {}));
+    }
+}

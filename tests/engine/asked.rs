@@ -1,0 +1,113 @@
+//! A store that is asked for ends.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use cloakroom::{
+    Announcement, BoxFuture, Created, Found, Handle, Record, Revision, SessionIndex, SessionStore, StoreKey, Swap,
+    Timestamp, Touched,
+};
+use tokio::sync::broadcast;
+
+use crate::harness::Result;
+
+/// A store that has five verbs only, or counts how often it is asked for ends, and announces them if it shall.
+#[derive(Debug)]
+pub(crate) struct Asked<S> {
+    pub(crate) store: S,
+    pub(crate) index: bool,
+    pub(crate) announced: Option<broadcast::Sender<Handle>>,
+    pub(crate) asked: Arc<AtomicUsize>,
+}
+
+impl<S: SessionStore> Asked<S> {
+    pub(crate) fn new(store: S, index: bool) -> Self {
+        Self { store, index, announced: None, asked: Arc::default() }
+    }
+}
+
+impl<S: SessionStore> SessionStore for Asked<S> {
+    fn load<'a>(&'a self, key: &'a StoreKey, now: Timestamp) -> BoxFuture<'a, Result<Option<Record>>> {
+        self.store.load(key, now)
+    }
+
+    fn create<'a>(&'a self, key: &'a StoreKey, record: &'a Record, now: Timestamp) -> BoxFuture<'a, Result<Created>> {
+        self.store.create(key, record, now)
+    }
+
+    fn swap<'a>(
+        &'a self,
+        key: &'a StoreKey,
+        expected: Revision,
+        record: &'a Record,
+        now: Timestamp,
+    ) -> BoxFuture<'a, Result<Swap>> {
+        self.store.swap(key, expected, record, now)
+    }
+
+    fn touch<'a>(
+        &'a self,
+        key: &'a StoreKey,
+        revision: Revision,
+        idle_deadline: Timestamp,
+        now: Timestamp,
+    ) -> BoxFuture<'a, Result<Touched>> {
+        self.store.touch(key, revision, idle_deadline, now)
+    }
+
+    fn delete<'a>(&'a self, key: &'a StoreKey, now: Timestamp) -> BoxFuture<'a, Result<Option<Record>>> {
+        self.store.delete(key, now)
+    }
+
+    fn index(&self) -> Option<&dyn SessionIndex> {
+        self.index.then_some(self as &dyn SessionIndex)
+    }
+}
+
+impl<S: SessionStore> Asked<S> {
+    fn inner(&self) -> &dyn SessionIndex {
+        self.store.index().expect("it has an index")
+    }
+}
+
+impl<S: SessionStore> SessionIndex for Asked<S> {
+    fn count<'a>(&'a self, now: Timestamp) -> BoxFuture<'a, Result<u64>> {
+        self.inner().count(now)
+    }
+
+    fn list<'a>(&'a self, after: Option<StoreKey>, limit: usize, now: Timestamp) -> BoxFuture<'a, Result<Vec<Found>>> {
+        self.inner().list(after, limit, now)
+    }
+
+    fn find_by_user<'a>(&'a self, user: &'a str, now: Timestamp) -> BoxFuture<'a, Result<Vec<Found>>> {
+        self.inner().find_by_user(user, now)
+    }
+
+    fn find_by_handle<'a>(&'a self, handle: Handle, now: Timestamp) -> BoxFuture<'a, Result<Vec<Found>>> {
+        self.inner().find_by_handle(handle, now)
+    }
+
+    fn sweep<'a>(&'a self, now: Timestamp) -> BoxFuture<'a, Result<u64>> {
+        self.inner().sweep(now)
+    }
+
+    fn expiries<'a>(
+        &'a self,
+        handles: &'a [Handle],
+        now: Timestamp,
+    ) -> BoxFuture<'a, Result<Vec<(Handle, Timestamp)>>> {
+        self.asked.fetch_add(1, Ordering::SeqCst);
+        self.inner().expiries(handles, now)
+    }
+
+    fn announcements<'a>(&'a self, tell: &'a (dyn Fn(Announcement) + Send + Sync)) -> Option<BoxFuture<'a, Result>> {
+        let mut heard = self.announced.as_ref()?.subscribe();
+        Some(Box::pin(async move {
+            tell(Announcement::Listening);
+            while let Ok(handle) = heard.recv().await {
+                tell(Announcement::Deleted(handle));
+            }
+            Ok(())
+        }))
+    }
+}
