@@ -212,7 +212,6 @@ impl ConfigError {
     }
 
     /// The same about another setting, if it is about this one: a URL that a variable gave is corrected there.
-    #[cfg(feature = "redis-1")]
     pub(crate) fn in_place_of(self, setting: &str, other: &'static str) -> Self {
         if self.setting == setting { Self { setting: other, ..self } } else { self }
     }

@@ -55,8 +55,10 @@ pub use sealed::{CookieStore, Secrets};
 pub use session::{Flash, Session, View};
 pub use store::{
     Announcement, BoxFuture, Created, Found, MemoryStore, Removal, RemovalListener, SessionIndex, SessionStore, Swap,
-    Touched,
+    Touched, store_from_url,
 };
+#[cfg(feature = "file")]
+pub use store::{Durability, FileStore, FileStoreBuilder};
 #[cfg(feature = "redis-1")]
 pub use store::{RedisConnection, RedisStore, RedisStoreBuilder};
 pub use token::StoreKey;

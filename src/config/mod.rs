@@ -11,9 +11,7 @@ use crate::error::ConfigError;
 use crate::lifetime::{CookieKind, Lifetime};
 use crate::manager::{Backend, OutagePolicy, SessionManager, SessionManagerBuilder};
 use crate::sealed::{CookieStore, Secrets};
-use crate::store::MemoryStore;
-#[cfg(feature = "redis-1")]
-use crate::store::RedisStore;
+use crate::store::{SCHEMES, is_store, store_from_url};
 use settings::SETTINGS;
 
 /// A configuration that is read, from the environment or a file, rather than written in code.
@@ -24,7 +22,7 @@ use settings::SETTINGS;
 ///
 /// | environment | file | meaning | default |
 /// |---|---|---|---|
-/// | `SESSION` | `store` | where sessions are kept: a name or a URL, of `memory:`, `cookie:` and, with the feature `redis`, `redis:` | `memory` |
+/// | `SESSION` | `store` | where sessions are kept: a name or a URL, of `memory:`, `cookie:` and, with the features of these names, `file:` and `redis:` | `memory` |
 /// | `SESSION_FILE_PATH` | `file_path` | the folder or file of `SESSION=file` | `session.db` |
 /// | `REDIS_URL`, then `REDISTOGO_URL` | `redis_url` | the server of `SESSION=redis` | |
 /// | `SECRET` | `secret` | what seals cookies: one secret of at least 32 bytes, or several with commas between them, of which the first seals and all open | |
@@ -82,6 +80,9 @@ pub struct Config {
     grace: Option<Duration>,
     outage: OutagePolicy,
 }
+
+/// The names of sessions in their visitors' cookies.
+const SEALED: [&str; 2] = ["cookie", "client"];
 
 impl Default for Config {
     /// The safe defaults, in memory.
@@ -249,39 +250,27 @@ impl Config {
     }
 
     async fn backend(&self) -> Result<Backend, ConfigError> {
-        const KNOWN: &[&str] = &[
-            "memory",
-            "cookie",
-            "client",
-            #[cfg(feature = "redis-1")]
-            "redis",
-        ];
         let scheme = self.store.split(':').next().unwrap_or_default().to_ascii_lowercase();
-        #[cfg(feature = "redis-1")]
-        if RedisStore::knows(&scheme) {
-            let setting = if scheme == self.store.to_ascii_lowercase() { "REDIS_URL" } else { "SESSION" };
-            let store = RedisStore::connect(&self.url()?).await;
-            return store.map(Into::into).map_err(|error| error.in_place_of("redis.url", setting));
+        if SEALED.contains(&&*scheme) {
+            return match self.store.split_once(':') {
+                None | Some((_, "")) => {
+                    let store = CookieStore::new(self.ring()?);
+                    Ok(if self.readable { store.insecure_readable() } else { store }.into())
+                }
+                Some((_, rest)) => {
+                    let text = format!("\"{scheme}:\" takes nothing behind it, and has {rest:?}");
+                    Err(ConfigError::new("SESSION", text))
+                }
+            };
         }
-        if !KNOWN.contains(&&*scheme) {
+        if !is_store(&scheme) {
             // The scheme only: the rest of a URL may hold a password.
-            return Err(ConfigError::new(
-                "SESSION",
-                format!("{scheme:?} is no store of this build; known are {}", KNOWN.join(", ")),
-            ));
+            let known = SCHEMES.iter().chain(&SEALED).copied().collect::<Vec<_>>().join(", ");
+            return Err(ConfigError::new("SESSION", format!("{scheme:?} is no store of this build; known are {known}")));
         }
-        let url = self.url()?;
-        let (scheme, rest) = url.split_once(':').unwrap_or((&url, ""));
-        match (scheme.to_ascii_lowercase().as_str(), rest) {
-            ("memory", "") => Ok(MemoryStore::new().into()),
-            ("cookie" | "client", "") => {
-                let store = CookieStore::new(self.ring()?);
-                Ok(if self.readable { store.insecure_readable() } else { store }.into())
-            }
-            (scheme, rest) => {
-                Err(ConfigError::new("SESSION", format!("\"{scheme}:\" takes nothing behind it, and has {rest:?}")))
-            }
-        }
+        let setting = if scheme == self.store.to_ascii_lowercase() { "REDIS_URL" } else { "SESSION" };
+        let store = store_from_url(&self.url()?).await;
+        store.map(Into::into).map_err(|error| error.in_place_of("redis.url", setting))
     }
 
     /// The store as a URL: a bare name is completed by what else was set.
@@ -372,7 +361,7 @@ mod tests {
     #[test]
     fn what_is_not_understood_is_refused_with_what_would_be() {
         let error = refused(&[("SESSION", "mongo://user:password@host")]);
-        let expected = "SESSION: \"mongo\" is no store of this build; known are memory, cookie, client";
+        let expected = "SESSION: \"mongo\" is no store of this build; known are memory, ";
         assert!(error.starts_with(expected) && !error.contains("password"), "{error}");
         for (variable, value, part) in [
             ("SESSION_LIFETIME", "aal4", "known are default, aal1, aal2, aal3"),

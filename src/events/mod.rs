@@ -167,6 +167,20 @@ pub(crate) fn announcements_failed(error: &Error) {
     warn!(target: TARGET, %error, "the store's announcements are not heard; it is asked more often meanwhile");
 }
 
+#[cfg(feature = "file")]
+pub(crate) fn shared_folder(file_system: &'static str) {
+    warn!(
+        target: TARGET,
+        file_system,
+        "the session file lies on a shared file system, and is used without a write-ahead log"
+    );
+}
+
+#[cfg(feature = "file")]
+pub(crate) fn file_removed(path: &std::path::Path) {
+    warn!(target: TARGET, path = %path.display(), "the session file was removed, its sessions with it; a new one is made");
+}
+
 /// A server that gives up keys when it is full ends sessions, and forgets whose they are.
 #[cfg(feature = "redis-1")]
 pub(crate) fn may_evict(policy: &str) {

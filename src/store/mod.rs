@@ -1,17 +1,24 @@
 //! Where records live: the contract of a store, and the stores of this crate.
 
+#[cfg(feature = "file")]
+mod file;
 mod memory;
 #[cfg(feature = "redis-1")]
 mod redis;
+mod url;
 
 use std::fmt::Debug;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
+#[cfg(feature = "file")]
+pub use file::{Durability, FileStore, FileStoreBuilder};
 pub use memory::MemoryStore;
 #[cfg(feature = "redis-1")]
 pub use redis::{RedisConnection, RedisStore, RedisStoreBuilder};
+pub(crate) use url::{SCHEMES, is_store};
+pub use url::store_from_url;
 
 use crate::clock::Timestamp;
 use crate::error::Result;

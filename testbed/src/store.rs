@@ -5,29 +5,18 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use cloakroom::{
-    Backend, BoxFuture, ConfigError, CookieStore, Created, MemoryStore, Record, RedisStore, Revision, Secrets,
-    SessionIndex, SessionStore, StoreKey, Swap, Timestamp, Touched,
+    Backend, BoxFuture, ConfigError, CookieStore, Created, Record, Revision, Secrets,
+    SessionIndex, SessionStore, StoreKey, Swap, Timestamp, Touched, store_from_url,
 };
 use serde_json::{Value, json};
 
 use crate::options::Options;
 
-/// The schemes of all stores that this build has.
-const KNOWN: [&str; 3] = ["memory:", "cookie:", "redis:"];
-
 /// Opens the store that the options name.
 pub(crate) async fn open(options: &Options, stats: &Arc<Stats>) -> Result<Backend, Box<dyn Error>> {
-    let (scheme, rest) = options.store.split_once(':').unwrap_or((&options.store, ""));
-    tracing::debug!(scheme, "opening the store");
-    match (scheme, rest) {
-        ("memory", "") => Ok(counting(MemoryStore::new(), stats)),
-        ("cookie", "") => Ok(sealed(options)?.into()),
-        _ if scheme.starts_with("redis") => Ok(counting(RedisStore::connect(&options.store).await?, stats)),
-        // The scheme only, for the rest of a URL may hold a password.
-        _ => {
-            let known = KNOWN.join(", ");
-            Err(format!("--store {scheme}:… names no store of this build, which knows {known}").into())
-        }
+    match &*options.store {
+        "cookie:" => Ok(sealed(options)?.into()),
+        url => Ok(counting(store_from_url(url).await?, stats)),
     }
 }
 

@@ -23,6 +23,7 @@ mod scenarios {
     pub(crate) mod redis;
     pub(crate) mod renewal;
     pub(crate) mod sealed;
+    pub(crate) mod shared;
     pub(crate) mod sockets;
     pub(crate) mod streams;
     pub(crate) mod transient;
@@ -228,13 +229,22 @@ macro_rules! with_a_store {
     };
 }
 
-/// What only a server that several processes share can do, and fail to do.
+/// What several processes on one store can do.
+macro_rules! shared_store {
+    ($bed:expr) => {
+        tests! { $bed;
+            shared:
+                two_processes_merge_parallel_writers_exactly
+                what_one_process_ends_is_over_for_all;
+        }
+    };
+}
+
+/// What a server of the sessions can fail to do.
 macro_rules! shared_server {
     ($bed:expr) => {
         tests! { $bed;
             redis:
-                two_processes_merge_parallel_writers_exactly
-                what_one_process_ends_is_over_for_all
                 an_outage_is_an_error_and_no_logout
                 a_silent_server_is_an_outage_too
                 an_outage_can_mean_to_go_on_without_a_session
@@ -283,10 +293,13 @@ macro_rules! sealed_cookies {
 
 matrix! {
     axum_memory: "axum" on "memory:" runs every_backend with_a_store;
-    axum_redis: "axum" on "redis:" runs every_backend with_a_store shared_server;
+    axum_file: "axum" on "file:" runs every_backend with_a_store shared_store;
+    axum_redis: "axum" on "redis:" runs every_backend with_a_store shared_store shared_server;
     axum_cookie: "axum" on "cookie:" runs every_backend sealed_cookies;
     axum_signed: "axum" on "cookie:" "--signed" runs every_backend sealed_cookies;
     rocket_memory: "rocket" on "memory:" runs every_backend with_a_store;
+    rocket_file: "rocket" on "file:" runs every_backend with_a_store shared_store;
+    rocket_redis: "rocket" on "redis:" runs every_backend with_a_store shared_store shared_server;
     rocket_cookie: "rocket" on "cookie:" runs every_backend sealed_cookies;
     rocket_signed: "rocket" on "cookie:" "--signed" runs every_backend sealed_cookies;
 }

@@ -76,12 +76,19 @@ impl Bed {
         all
     }
 
-    /// The store of one server: on Redis a part of a server that all tests share.
-    fn store_url(&self) -> &'static str {
+    /// A store that nobody has used: a file, or on Redis a part of a server that all tests share.
+    pub(crate) fn store_url(&self) -> &'static str {
         static REDIS: LazyLock<Redis> = LazyLock::new(Redis::start);
         static COUNT: AtomicU32 = AtomicU32::new(0);
+        let number = || COUNT.fetch_add(1, Ordering::Relaxed);
         match self.store {
-            "redis:" => format!("{}?prefix=bed-{}", REDIS.url(), COUNT.fetch_add(1, Ordering::Relaxed)).leak(),
+            "file:" => {
+                let path = format!("{}/bed-{}.db", env!("CARGO_TARGET_TMPDIR"), number());
+                // An earlier run may have left one.
+                ["", "-wal", "-shm"].iter().for_each(|end| _ = std::fs::remove_file(format!("{path}{end}")));
+                format!("file:{path}").leak()
+            }
+            "redis:" => format!("{}?prefix=bed-{}", REDIS.url(), number()).leak(),
             url => url,
         }
     }
