@@ -10,7 +10,7 @@ use crate::bench::{HOUR, Result, index, later, live, load, names, put, rewrite, 
 /// As the guide has it, under "Whom the server lets do what".
 const ACL: &str = "on >secret ~cloakroom:* resetchannels -@all +get +getdel +getrange +set +setrange +del +exists \
                    +pexpire +pttl +hset +hget +hdel +hlen +hkeys +time +eval +evalsha +scan +ping +hello +select +info \
-                   +client|setinfo +cluster|slots";
+                   +cluster|slots";
 
 /// What only a fresh user of the ACL may do, every verb does with it.
 #[tokio::test]

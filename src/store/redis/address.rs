@@ -101,7 +101,8 @@ fn connection(url: &str) -> Result<ConnectionInfo, ConfigError> {
         redis::ErrorKind::InvalidClientConfig => wrong("cannot be read"),
         _ => wrong("is no URL of a Redis server"),
     })?;
-    let settings = info.redis_settings().clone().set_protocol(ProtocolVersion::RESP3);
+    // The client does not introduce itself, so that an ACL rule need not allow that.
+    let settings = info.redis_settings().clone().set_protocol(ProtocolVersion::RESP3).set_skip_set_lib_name();
     Ok(info.set_redis_settings(settings).set_tcp_settings(tcp()))
 }
 

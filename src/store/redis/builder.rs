@@ -204,7 +204,7 @@ impl RedisStoreBuilder {
                 Some(certificates) => Client::build_with_tls(info, certificates),
                 None => Client::open(info),
             }
-            .map(Dialler::Server),
+            .map(|client| Dialler::Server(Box::new(client))),
             Place::Cluster(nodes) => {
                 // Its own retries would repeat commands whose answers got lost.
                 let client = ClusterClient::builder(nodes)
@@ -216,7 +216,7 @@ impl RedisStoreBuilder {
                     Some(certificates) => client.certs(certificates),
                     None => client,
                 };
-                client.build().map(Dialler::Cluster)
+                client.build().map(|client| Dialler::Cluster(Box::new(client)))
             }
             Place::Sentinels { sentinels, primary, server, tls } => {
                 SentinelClientBuilder::new(sentinels, primary, SentinelServerType::Master).and_then(|client| {

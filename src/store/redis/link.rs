@@ -121,8 +121,8 @@ pub(super) async fn send_to_node(
 
 /// Where connections come from.
 pub(super) enum Dialler {
-    Server(Client),
-    Cluster(ClusterClient),
+    Server(Box<Client>),
+    Cluster(Box<ClusterClient>),
     Sentinels(Box<SentinelClient>),
     /// There is one, and it sees to itself.
     None,

@@ -42,9 +42,10 @@ impl<'a> Scan<'a> {
             (None, _) => self.link.again(&scan).await,
         };
         let (next, names) = step(answer.map_err(failed)?)?;
-        if next != b"0" {
-            self.cursor = Some(next);
-        } else if self.nodes.pop_front().is_some() && !self.nodes.is_empty() {
+        if next == b"0" {
+            self.nodes.pop_front();
+        }
+        if next != b"0" || !self.nodes.is_empty() {
             self.cursor = Some(next);
         }
         Ok(Some(names))
