@@ -8,9 +8,10 @@ mod redis;
 mod url;
 
 use std::fmt::Debug;
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::sync::Arc;
+use std::task::Poll;
 
 #[cfg(feature = "file")]
 pub use file::{Durability, FileStore, FileStoreBuilder};
@@ -167,8 +168,8 @@ pub trait SessionIndex: Send + Sync {
     /// session alone. [`Found::expiry_of_session`] takes it from the records of one handle.
     ///
     /// For [`Session::ended`](crate::Session::ended), which asks for up to a thousand sessions at once, and again and again.
-    /// Without an implementation of its own a store is asked with [`find_by_handle`](SessionIndex::find_by_handle), one
-    /// after another.
+    /// Without an implementation of its own a store is asked with [`find_by_handle`](SessionIndex::find_by_handle), 64 at a
+    /// time.
     fn expiries<'a>(
         &'a self,
         handles: &'a [Handle],
@@ -176,9 +177,25 @@ pub trait SessionIndex: Send + Sync {
     ) -> BoxFuture<'a, Result<Vec<(Handle, Timestamp)>>> {
         Box::pin(async move {
             let mut expiries = Vec::with_capacity(handles.len());
-            for handle in handles {
-                let found = self.find_by_handle(*handle, now).await?;
-                expiries.extend(Found::expiry_of_session(&found).map(|expires| (*handle, expires)));
+            for handles in handles.chunks(AT_ONCE) {
+                let questions = handles.iter().map(|handle| -> BoxFuture<'a, _> {
+                    Box::pin(async move {
+                        let mut found = self.find_by_handle(*handle, now).await?;
+                        loop {
+                            let expires = Found::expiry_of_session(&found);
+                            if expires.is_some() || found.is_empty() {
+                                return Ok(expires.map(|expires| (*handle, expires)));
+                            }
+                            // A marker alone may be all that was found of a session that moved on meanwhile.
+                            let again = self.find_by_handle(*handle, now).await?;
+                            if again == found {
+                                return Ok(None);
+                            }
+                            found = again;
+                        }
+                    })
+                });
+                expiries.extend(all_of(questions.collect()).await?.into_iter().flatten());
             }
             Ok(expiries)
         })
@@ -206,6 +223,30 @@ pub trait SessionIndex: Send + Sync {
     fn on_removal(&self, tell: RemovalListener) {
         let _ = tell;
     }
+}
+
+/// How many questions are under way at once where a store has no answer for many.
+pub(crate) const AT_ONCE: usize = 64;
+
+/// Waits for all at once, and answers what they answered, in no order; an error ends it.
+pub(crate) async fn all_of<T>(mut waiting: Vec<BoxFuture<'_, Result<T>>>) -> Result<Vec<T>> {
+    let mut answers = Vec::with_capacity(waiting.len());
+    poll_fn(|cx| {
+        let mut at = 0;
+        while let Some(future) = waiting.get_mut(at) {
+            match future.as_mut().poll(cx) {
+                Poll::Ready(Ok(answer)) => {
+                    answers.push(answer);
+                    drop(waiting.swap_remove(at));
+                }
+                Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
+                Poll::Pending => at += 1,
+            }
+        }
+        if waiting.is_empty() { Poll::Ready(Ok(())) } else { Poll::Pending }
+    })
+    .await?;
+    Ok(answers)
 }
 
 /// What a store tells by itself: see [`SessionIndex::announcements`].

@@ -222,6 +222,18 @@ async fn failures_of_the_store_are_told_of() -> Result {
     site.store.on(Verb::Delete).fail_after();
     visitor.visit(&site, Session::logout).await?;
     assert_eq!(told.since(), ["loaded nobody", "delete failed 1: unavailable", "destroyed nobody"]);
+
+    // And with it the word where the session has gone meanwhile.
+    let site = Site::with(|builder| renews_hourly(told.observe(builder)));
+    let mut visitor = Visitor::with(&site, &[("a", 1)]).await?;
+    site.clock.advance(HOUR);
+    let leaving = visitor.arrive(&site).await?;
+    visitor.number(&site, "a").await?;
+    told.since();
+    site.store.on(Verb::Delete).fail_after();
+    leaving.logout()?;
+    assert_eq!(error_of(&leaving.commit(200).await), None);
+    assert_eq!(told.since(), ["delete failed 1: unavailable", "destroyed nobody"]);
     Ok(())
 }
 

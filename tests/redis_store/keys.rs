@@ -2,15 +2,15 @@
 
 use std::time::Duration;
 
-use cloakroom::{SessionStore, Swap, Timestamp};
+use cloakroom::{Announcement, SessionStore, Swap, Timestamp};
 use servers::Redis;
 
 use crate::bench::{HOUR, Result, index, later, live, load, names, put, rewrite, rewritten, with};
 
 /// As the guide has it, under "Whom the server lets do what".
-const ACL: &str = "on >secret ~cloakroom:* resetchannels -@all +get +getdel +getrange +set +setrange +del +exists \
-                   +pexpire +pttl +hset +hget +hdel +hlen +hkeys +time +eval +evalsha +scan +ping +hello +select +info \
-                   +cluster|slots";
+const ACL: &str = "on >secret ~cloakroom:* resetchannels &cloakroom:deleted -@all +get +getdel +getrange +set +setrange +del \
+                   +exists +pexpire +pttl +hset +hget +hdel +hlen +hkeys +time +eval +evalsha +publish +subscribe +scan \
+                   +ping +hello +select +info +cluster|slots";
 
 /// What only a fresh user of the ACL may do, every verb does with it.
 #[tokio::test]
@@ -40,7 +40,20 @@ async fn a_user_who_may_do_no_more_than_the_guide_says_can_keep_sessions() -> Re
     let short = with(live(None), |record| record.idle_deadline = now);
     put(&store, &short).await?;
     assert_eq!(index(&store).sweep(now).await?, 1);
+    let (said, mut heard) = tokio::sync::mpsc::unbounded_channel();
+    let tell = move |announcement| {
+        let _ = said.send(announcement);
+    };
+    let mut listening = index(&store).announcements(&tell).expect("it may listen");
+    tokio::select! {
+        _ = &mut listening => panic!("it may not listen"),
+        first = heard.recv() => assert_eq!(first, Some(Announcement::Listening)),
+    }
     assert!(store.delete(&key, now).await?.is_some());
+    tokio::select! {
+        _ = &mut listening => panic!("it may not listen"),
+        next = heard.recv() => assert_eq!(next, Some(Announcement::Deleted(record.handle))),
+    }
     // Of what was refused nothing shows above: what is done on the side may fail.
     let refused = server.ask(&["ACL", "LOG"]);
     assert_eq!(refused, "", "nothing was refused");

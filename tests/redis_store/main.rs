@@ -2,6 +2,7 @@
 
 mod bench;
 mod chaos;
+mod ended;
 mod failover;
 mod keys;
 mod laws;

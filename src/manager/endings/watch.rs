@@ -8,7 +8,6 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use tokio::runtime;
-use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
 use super::Endings;
@@ -18,17 +17,17 @@ use crate::events;
 use crate::manager::open::moved;
 use crate::manager::{Engine, Patience, SessionManager};
 use crate::record::{Handle, RecordKind};
-use crate::store::SessionStore;
+use crate::store::{AT_ONCE, BoxFuture, SessionStore, all_of};
 use crate::token::StoreKey;
 
 /// How often the store is asked, so that an end is known within a second.
 const TICK: Duration = Duration::from_millis(750);
 
+/// How long after a store was no longer heard it is listened to again. It is asked meanwhile.
+const PAUSE: Duration = Duration::from_secs(5);
+
 /// How many sessions are asked for at once.
 const BATCH: usize = 1_000;
-
-/// How many loads are under way at once, where sessions can be asked for one by one only.
-const LOADS: usize = 64;
 
 /// How many renewals a session is followed through from one look to the next.
 const MOST_MOVES: usize = 64;
@@ -87,20 +86,19 @@ impl SessionManager {
 
     /// The same for a store that cannot find a session by its handle.
     async fn load_each(&self, batch: &[(Handle, StoreKey)], now: Timestamp) -> Result<()> {
-        for batch in batch.chunks(LOADS) {
-            let mut loads = JoinSet::new();
-            for (handle, key) in batch.iter().copied() {
-                let manager = self.clone();
-                loads.spawn(async move { (handle, manager.find_from(key, handle, now).await) });
-            }
-            while let Some(Ok((handle, answer))) = loads.join_next().await {
-                match answer {
-                    Ok(lives) => self.0.endings.found(handle, lives),
-                    // What cannot be read has not ended.
-                    Err(error) if error.kind() == ErrorKind::Decode => {}
-                    Err(error) => return Err(error),
-                }
-            }
+        for batch in batch.chunks(AT_ONCE) {
+            let loads = batch.iter().map(|(handle, key)| -> BoxFuture<'_, _> {
+                Box::pin(async move {
+                    match self.find_from(*key, *handle, now).await {
+                        Ok(lives) => self.0.endings.found(*handle, lives),
+                        // What cannot be read has not ended.
+                        Err(error) if error.kind() == ErrorKind::Decode => {}
+                        Err(error) => return Err(error),
+                    }
+                    Ok(())
+                })
+            });
+            all_of(loads.collect()).await?;
         }
         Ok(())
     }
@@ -164,7 +162,7 @@ async fn listen(store: Option<Arc<dyn SessionStore>>, endings: &Endings) {
         {
             events::announcements_failed(&error);
         }
-        sleep(TICK).await;
+        sleep(PAUSE).await;
     }
 }
 

@@ -10,8 +10,8 @@ use super::script::{FORGET, INDEX};
 use super::{RedisStore, SLACK, kept_for, millis};
 use crate::clock::Timestamp;
 use crate::error::{ErrorKind, Result};
-use crate::record::Record;
-use crate::store::Found;
+use crate::record::{Handle, Record};
+use crate::store::{Announcement, Found};
 use crate::token::StoreKey;
 
 /// From so many records on, an index is tidied whenever their number has doubled: to remove what expired sessions left
@@ -53,6 +53,23 @@ impl RedisStore {
         };
         let handle = self.names.handle(record.handle);
         join(of_user, self.unnote_in(&handle, key)).await;
+    }
+
+    /// Says that a record was deleted. If that fails, whoever waits for it finds out by asking.
+    pub(super) async fn announce(&self, removed: &Record) {
+        let mut publish = Cmd::new();
+        publish.arg("PUBLISH").arg(self.names.deleted()).arg(removed.handle.as_bytes());
+        let _ = self.link.once(&publish).await;
+    }
+
+    /// Hears what others delete, on a connection of its own.
+    pub(super) async fn hear(&self, tell: &(dyn Fn(Announcement) + Send + Sync)) -> Result<()> {
+        let heard = |message: &[u8]| {
+            if let Ok(handle) = message.try_into() {
+                tell(Announcement::Deleted(Handle::from_bytes(handle)));
+            }
+        };
+        self.link.listen(&self.names.deleted(), || tell(Announcement::Listening), heard).await.map_err(failed)
     }
 
     async fn unnote_in(&self, index: &str, key: &StoreKey) {

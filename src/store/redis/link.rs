@@ -5,13 +5,13 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
-use redis::aio::{ConnectionManager, MultiplexedConnection};
+use redis::aio::{AsyncPushSender, ConnectionManager, MultiplexedConnection};
 use redis::cluster::ClusterClient;
 use redis::cluster_async::ClusterConnection;
 use redis::cluster_routing::{RoutingInfo, SingleNodeRoutingInfo};
 use redis::sentinel::SentinelClient;
 use redis::{AsyncConnectionConfig, Client, Cmd, ErrorKind, PushInfo, PushKind, RedisError, RedisResult, Value};
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, mpsc};
 use tokio::time::{sleep, timeout};
 
 use super::failure::spoils_connection;
@@ -137,6 +137,8 @@ pub(super) struct Timeouts {
 
 pub(super) struct Link {
     timeouts: Timeouts,
+    /// Whether a connection can be made that hears what the server publishes.
+    pub(super) can_listen: bool,
     current: RwLock<Option<Live>>,
     /// How many attempts to connect have begun.
     attempts: AtomicU64,
@@ -158,8 +160,10 @@ struct Live {
 
 impl Link {
     pub(super) fn new(dialler: Dialler, timeouts: Timeouts) -> Self {
+        let can_listen = matches!(dialler, Dialler::Server(_) | Dialler::Sentinels(_));
         Self {
             timeouts,
+            can_listen,
             current: RwLock::default(),
             attempts: AtomicU64::new(0),
             dialling: Mutex::new(Dialling { dialler, failed: None }),
@@ -201,6 +205,30 @@ impl Link {
             Err(error) if error.is_connection_dropped() && !error.is_connection_refusal() => self.call(call).await,
             answer => answer,
         }
+    }
+
+    /// Subscribes on a connection of its own, and gives `heard` every message; ends when the connection does.
+    pub(super) async fn listen(
+        &self,
+        channel: &str,
+        listening: impl FnOnce(),
+        heard: impl Fn(&[u8]),
+    ) -> RedisResult<()> {
+        let (push, mut pushed) = mpsc::unbounded_channel();
+        let dialled = timeout(self.timeouts.connect, async {
+            self.dialling.lock().await.dialler.dial_single(self.timeouts, push).await
+        });
+        let mut connection = dialled.await.unwrap_or_else(|_| Err(too_late()))?;
+        connection.subscribe(channel).await?;
+        listening();
+        while let Some(PushInfo { kind, data }) = pushed.recv().await {
+            match (kind, data.as_slice()) {
+                (PushKind::Message, [_, Value::BulkString(message)]) => heard(message),
+                (PushKind::Disconnection, _) => break,
+                _ => {}
+            }
+        }
+        Err(RedisError::from(io::Error::from(io::ErrorKind::ConnectionAborted)))
     }
 
     /// A connection to use for more than one command.
@@ -275,20 +303,29 @@ impl Dialler {
             }
             Ok::<_, redis::aio::SendError>(())
         };
+        let connection = match self {
+            Self::Cluster(client) => Connection::Cluster(client.get_async_connection().await?),
+            _ => Connection::Single(self.dial_single(timeouts, pushed).await?),
+        };
+        Ok(Live { connection, closed })
+    }
+
+    /// A connection to one server.
+    async fn dial_single(
+        &mut self,
+        timeouts: Timeouts,
+        pushed: impl AsyncPushSender,
+    ) -> RedisResult<MultiplexedConnection> {
         let config = AsyncConnectionConfig::new()
             .set_connection_timeout(Some(timeouts.connect))
             .set_response_timeout(Some(timeouts.response))
             .set_pipeline_buffer_size(1024)
             .set_push_sender(pushed);
-        let connection = match self {
-            Self::Server(client) => {
-                Connection::Single(client.get_multiplexed_async_connection_with_config(&config).await?)
-            }
-            Self::Sentinels(client) => Connection::Single(client.get_async_connection_with_config(&config).await?),
-            Self::Cluster(client) => Connection::Cluster(client.get_async_connection().await?),
-            Self::None => return Err(RedisError::from(io::Error::from(io::ErrorKind::NotConnected))),
-        };
-        Ok(Live { connection, closed })
+        match self {
+            Self::Server(client) => client.get_multiplexed_async_connection_with_config(&config).await,
+            Self::Sentinels(client) => client.get_async_connection_with_config(&config).await,
+            Self::Cluster(_) | Self::None => Err(RedisError::from(io::Error::from(io::ErrorKind::NotConnected))),
+        }
     }
 }
 

@@ -11,7 +11,7 @@ use super::{RedisStore, instant, record};
 use crate::clock::Timestamp;
 use crate::error::{ErrorKind, Result};
 use crate::record::{Handle, MAX_USER_BYTES, Record};
-use crate::store::{BoxFuture, Found, SessionIndex};
+use crate::store::{Announcement, BoxFuture, Found, SessionIndex};
 use crate::token::StoreKey;
 
 /// Where the data begins in the record with the longest user.
@@ -147,5 +147,12 @@ impl SessionIndex for RedisStore {
             }
             Ok(expiries)
         })
+    }
+
+    fn announcements<'a>(
+        &'a self,
+        tell: &'a (dyn Fn(Announcement) + Send + Sync),
+    ) -> Option<BoxFuture<'a, Result<()>>> {
+        self.link.can_listen.then(|| -> BoxFuture<'a, _> { Box::pin(self.hear(tell)) })
     }
 }

@@ -34,10 +34,10 @@ use script::{CREATE, SWAP, TOUCH};
 /// A process has one connection for all its sessions (to a cluster, one to each node). It is made again when it breaks,
 /// and nothing waits for it without end: two seconds at most for a connection and 1.5 seconds for an answer, unless the
 /// builder is told otherwise. While the server is away, each request that needs it asks again, and nothing runs in the
-/// background.
+/// background. While anybody waits for the end of a session there is one connection more, which listens.
 ///
 /// What it sends, in round trips: `load` is one `GET`, `swap`, `touch` and `create` are one call of a script by its hash
-/// each, `delete` is one `GETDEL`. A script that the server forgot is sent in full, once more. A `swap` that gives a record
+/// each, `delete` is one `GETDEL`, and then the handle is published on `PREFIX:deleted`. A script that the server forgot is sent in full, once more. A `swap` that gives a record
 /// another user, another handle or a later absolute deadline takes three, because the indexes must know first; of the
 /// engine's, that is the last step of a login or a renewal.
 ///
@@ -194,7 +194,7 @@ impl RedisStore {
         delete.arg("GETDEL").arg(self.names.record(key));
         let removed = record(self.link.once(&delete).await)?;
         if let Some(removed) = &removed {
-            self.unnote(key, removed).await;
+            join(self.unnote(key, removed), self.announce(removed)).await;
         }
         Ok(removed.filter(|removed| !removed.is_expired(now)))
     }

@@ -28,6 +28,11 @@ impl Names {
         self.name("h", handle.as_bytes())
     }
 
+    /// The channel on which every deleted handle is published: no key.
+    pub(super) fn deleted(&self) -> String {
+        format!("{}:deleted", self.prefix)
+    }
+
     fn name(&self, kind: &str, bytes: &[u8]) -> String {
         let mut name = String::with_capacity(self.prefix.len() + 3 + 43);
         name.extend([&self.prefix, ":", kind, ":"]);
