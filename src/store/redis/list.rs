@@ -132,23 +132,6 @@ impl SessionIndex for RedisStore {
         Box::pin(self.sweep_expired(now))
     }
 
-    fn expiries<'a>(
-        &'a self,
-        handles: &'a [Handle],
-        now: Timestamp,
-    ) -> BoxFuture<'a, Result<Vec<(Handle, Timestamp)>>> {
-        Box::pin(async move {
-            // All are asked for at once.
-            let found =
-                join_all(handles.iter().map(|handle| self.find_by_handle(*handle, now)).collect::<Vec<_>>()).await;
-            let mut expiries = Vec::with_capacity(handles.len());
-            for (handle, found) in handles.iter().zip(found) {
-                expiries.extend(Found::expiry_of_session(&found?).map(|expires| (*handle, expires)));
-            }
-            Ok(expiries)
-        })
-    }
-
     fn announcements<'a>(
         &'a self,
         tell: &'a (dyn Fn(Announcement) + Send + Sync),
