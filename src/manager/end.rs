@@ -9,7 +9,7 @@ use super::{Patience, SessionManager};
 use crate::clock::Timestamp;
 use crate::error::{Error, ErrorKind, Result};
 use crate::events::Event;
-use crate::record::{Handle, Record, RecordKind};
+use crate::record::{Handle, Note, Record, RecordKind, Values};
 use crate::session::Session;
 use crate::store::Found;
 use crate::token::StoreKey;
@@ -42,15 +42,25 @@ pub struct SessionInfo {
     pub seen: SystemTime,
     /// When it ends if nothing happens.
     pub expires: SystemTime,
+    /// Whether it is the session of the request that asks, as [`Session::current`] knows it.
+    pub current: bool,
+    /// What the application [noted](Session::note) of it: nothing by itself.
+    pub note: Option<String>,
 }
 
-impl From<Record> for SessionInfo {
-    fn from(record: Record) -> Self {
+impl SessionInfo {
+    fn new(record: Record, current: Option<Handle>) -> Self {
         Self {
             handle: record.handle,
             created: record.created.into(),
             seen: record.seen.into(),
             expires: record.expires().into(),
+            current: current.is_some_and(|current| current == record.handle),
+            // A note that cannot be read is no reason to hide a session from who may want to end it.
+            note: Values::from_stored(record.data)
+                .ok()
+                .and_then(|values| values.own::<Note>().ok()?)
+                .map(|note| note.0),
             user: record.user,
         }
     }
@@ -108,8 +118,9 @@ impl SessionManager {
     pub async fn sessions_of(&self, user: &str) -> Result<Vec<SessionInfo>> {
         let now = self.now();
         let found = self.new_patience().wait(self.store()?.index()?.find_by_user(user, now)).await?;
-        let mut sessions: Vec<SessionInfo> =
-            found.into_iter().filter(|found| found.record.is_live(now)).map(|found| found.record.into()).collect();
+        let current = Session::ambient().and_then(|session| session.if_loaded(|open| open.handle).flatten());
+        let live = found.into_iter().map(|found| found.record).filter(|record| record.is_live(now));
+        let mut sessions: Vec<SessionInfo> = live.map(|record| SessionInfo::new(record, current)).collect();
         sessions.sort_unstable_by_key(|info| (std::cmp::Reverse(info.created), info.handle));
         Ok(sessions)
     }
@@ -173,7 +184,7 @@ impl SessionManager {
         Ok(ended.len())
     }
 
-    async fn end_handle(
+    pub(super) async fn end_handle(
         &self,
         patience: &Patience,
         handle: Handle,

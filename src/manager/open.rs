@@ -39,10 +39,7 @@ impl SessionManager {
                 let tickets = self.tickets(session, &mut open);
                 self.load_first(session.patience(), tickets, &mut open).await
             }
-            Keeper::Sealed(sealer) => {
-                self.unseal(sealer, session, &mut open);
-                Ok(())
-            }
+            Keeper::Sealed(sealer, _) => self.unseal(sealer, session, &mut open).await,
         };
         match loaded {
             Ok(()) => Ok(open),
