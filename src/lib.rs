@@ -1,5 +1,6 @@
 // In the README these names lead to the files. Markdown takes the first definition, so here they lead to the pages.
 //! [lifecycle]: crate::guide::lifecycle
+//! [users]: crate::guide::users
 //! [security]: crate::guide::security
 //! [ambient]: crate::guide::ambient
 //! [concurrency]: crate::guide::concurrency

@@ -142,6 +142,24 @@ impl SessionManager {
         Ok(!ended.is_empty())
     }
 
+    /// Ends the session of this handle if it is this user's; answers whether it was. For a page on which users end their own
+    /// sessions: a handle that comes from a form may be anybody's.
+    ///
+    /// # Errors
+    ///
+    /// As for [`count`](SessionManager::count).
+    ///
+    /// ```
+    /// # async fn example(
+    /// #     sessions: cloakroom::SessionManager, session: cloakroom::Session, handle: cloakroom::Handle,
+    /// # ) -> cloakroom::Result<()> {
+    /// let ended = sessions.revoke_of(&session.require_user()?, handle).await?;
+    /// # Ok(()) }
+    /// ```
+    pub async fn revoke_of(&self, user: &str, handle: Handle) -> Result<bool> {
+        Ok(self.end_user(user, |of| of == handle).await? > 0)
+    }
+
     /// Ends all sessions of a user, those too that begin or are renewed meanwhile; answers how many.
     ///
     /// # Errors
@@ -155,7 +173,7 @@ impl SessionManager {
     /// ```
     #[doc(alias = "logout_everywhere")]
     pub async fn revoke_user(&self, user: &str) -> Result<usize> {
-        self.end_user(user, None).await
+        self.end_user(user, |_| true).await
     }
 
     /// Ends all sessions of this session's user but this one; answers how many.
@@ -171,16 +189,16 @@ impl SessionManager {
     /// ```
     pub async fn revoke_others(&self, session: &Session) -> Result<usize> {
         match (session.user()?, session.handle()?) {
-            (Some(user), handle) => self.end_user(&user, handle).await,
+            (Some(user), own) => self.end_user(&user, |handle| Some(handle) != own).await,
             (None, _) => Ok(0),
         }
     }
 
-    async fn end_user(&self, user: &str, except: Option<Handle>) -> Result<usize> {
+    async fn end_user(&self, user: &str, which: impl Fn(Handle) -> bool) -> Result<usize> {
         let now = self.now();
         let index = self.store()?.index()?;
         let find = || index.find_by_user(user, now);
-        let ended = self.end_all(&self.new_patience(), now, except, find, |record| self.revoked(record)).await?;
+        let ended = self.end_all(&self.new_patience(), now, which, find, |record| self.revoked(record)).await?;
         Ok(ended.len())
     }
 
@@ -192,7 +210,7 @@ impl SessionManager {
         revoked: impl Fn(&Record),
     ) -> Result<HashSet<Handle>> {
         let index = self.store()?.index()?;
-        self.end_all(patience, now, None, || index.find_by_handle(handle, now), revoked).await
+        self.end_all(patience, now, |_| true, || index.find_by_handle(handle, now), revoked).await
     }
 
     fn revoked(&self, record: &Record) {
@@ -205,14 +223,14 @@ impl SessionManager {
         &self,
         patience: &Patience,
         now: Timestamp,
-        except: Option<Handle>,
+        which: impl Fn(Handle) -> bool,
         find: impl Fn() -> crate::store::BoxFuture<'a, Result<Vec<Found>>>,
         revoked: impl Fn(&Record),
     ) -> Result<HashSet<Handle>> {
         let mut ended = HashSet::new();
         for _ in 0..MOST_ROUNDS {
             let mut found = patience.wait(find()).await?;
-            found.retain(|found| Some(found.record.handle) != except);
+            found.retain(|found| which(found.record.handle));
             if found.is_empty() {
                 ended.iter().for_each(|handle| self.0.endings.over(*handle));
                 return Ok(ended);

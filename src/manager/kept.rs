@@ -111,7 +111,7 @@ impl SessionManager {
         self.0.sweeper.start(self);
         let (token, handle) = Token::with_handle();
         let record = self.first_record(work, handle, now)?;
-        let reserved = self.reserve(patience, token.store_key(), record, &work.ending).await?;
+        let reserved = self.reserve(patience, token.store_key(), record, &work.ending, None).await?;
         Ok(Some((token, reserved)))
     }
 

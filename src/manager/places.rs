@@ -35,22 +35,30 @@ impl SessionManager {
         self.settings().user_limit.is_some() && user.is_some() && was != user
     }
 
-    /// Creates a pending record for what is to be `live`, and takes its place if it needs one. Those that it replaces hold
-    /// none.
+    /// Creates a pending record for what is to be `live`, or puts it over one that was left behind, and takes its place if
+    /// it needs one. Those that it replaces hold none.
     pub(super) async fn reserve(
         &self,
         patience: &Patience,
         key: StoreKey,
         mut live: Record,
         replaced: &[Held],
+        over: Option<Revision>,
     ) -> Result<Reserved> {
         let now = self.now();
         let mut pending = live.clone();
         pending.kind = RecordKind::Pending;
+        pending.seen = now;
+        pending.revision = over.map_or(pending.revision, Revision::next);
         let deadline = self.pending_deadline(now);
         (pending.idle_deadline, pending.absolute_deadline) = (deadline, deadline);
         live.revision = pending.revision.next();
-        if self.store()?.create(patience, &key, &pending, now).await? == Created::AlreadyExists {
+        let store = self.store()?;
+        let there = match over {
+            None => store.create(patience, &key, &pending, now).await? == Created::Created,
+            Some(left) => store.swap(patience, &key, left, &pending, now).await? == Swap::Swapped,
+        };
+        if !there {
             return Err(taken());
         }
         let reserved = Reserved { key, pending, live };

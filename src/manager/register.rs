@@ -11,7 +11,7 @@ use super::patience::Retry;
 use super::sealed::Made;
 use super::{Patience, SessionManager};
 use crate::clock::Timestamp;
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
 use crate::events::RenewalReason;
 use crate::record::{Flashes, Record, RecordKind, Revision, Space, Values};
 use crate::session::state::Held;
@@ -36,12 +36,18 @@ impl SessionManager {
         if !self.has_register() {
             return Ok(Entry::Live);
         }
-        let Some(entry) = self.store()?.load(patience, &key_of(sealed), now).await? else { return Ok(Entry::None) };
-        Ok(match entry.kind {
-            RecordKind::Live => Entry::Live,
-            RecordKind::Moved if now < moved(&entry)?.at + self.settings().grace => Entry::Replaced,
-            RecordKind::Moved | RecordKind::Pending => Entry::None,
-        })
+        let key = key_of(sealed);
+        let Some(entry) = self.store()?.load(patience, &key, now).await? else { return Ok(Entry::None) };
+        let moved = match entry.kind {
+            RecordKind::Live => return Ok(Entry::Live),
+            RecordKind::Pending => return Ok(Entry::None),
+            RecordKind::Moved => moved(&entry)?,
+        };
+        if self.take_back(patience, &key, &entry, &moved, now).await?.is_some() {
+            return Ok(Entry::Live);
+        }
+        let replaced = now < moved.at + self.settings().grace || self.is_undecided(patience, &moved, now).await?;
+        Ok(if replaced { Entry::Replaced } else { Entry::None })
     }
 
     /// Registers what a request made of its session, and strikes out what it ended. Answers whether it ended any that was
@@ -92,7 +98,7 @@ impl SessionManager {
             return Ok(ended);
         }
         // Before anything is ended: a login that is refused leaves the visitor's session as it was.
-        let reserved = self.reserve(patience, key, live, &work.ending).await?;
+        let reserved = self.reserve(patience, key, live, &work.ending, None).await?;
         match self.strike_out(patience, work, now).await {
             Ok(ended) => {
                 self.take_up(patience, reserved).await?;
@@ -150,7 +156,18 @@ impl SessionManager {
     async fn move_entry(&self, patience: &Patience, base: &Record, record: &Record, now: Timestamp) -> Result<()> {
         let store = self.store()?;
         let (from, to, live) = (key_of(base), key_of(record), entry_of(record)?);
-        let reserved = self.reserve(patience, to, live.clone(), &[]).await?;
+        let over = match store.load(patience, &to, now).await? {
+            None => None,
+            // Left behind by a process that died: by now, whoever is alive has given up.
+            Some(left) if left.kind == RecordKind::Pending && now >= left.seen + self.store_timeout() => {
+                Some(left.revision)
+            }
+            Some(other) if other.kind == RecordKind::Pending => {
+                return Err(Error::new(ErrorKind::Conflict, "another request is about to log this visitor in"));
+            }
+            Some(_) => return Err(ended()),
+        };
+        let reserved = self.reserve(patience, to, live.clone(), &[], over).await?;
         let mut retry = Retry::new();
         loop {
             let known = store.load(patience, &from, now).await?.filter(|known| known.kind == RecordKind::Live);

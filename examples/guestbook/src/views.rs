@@ -19,6 +19,7 @@ const TEMPLATES: &[(&str, &str)] = &[
     ("holdings.html", include_str!("../templates/holdings.html")),
     ("guestbook.html", include_str!("../templates/guestbook.html")),
     ("shop.html", include_str!("../templates/shop.html")),
+    ("devices.html", include_str!("../templates/devices.html")),
     ("sign_in.html", include_str!("../templates/sign_in.html")),
     ("error.html", include_str!("../templates/error.html")),
 ];
