@@ -75,7 +75,7 @@ pub struct Require<P> {
 ///     }
 /// }
 /// ```
-pub trait Policy {
+pub trait Policy: 'static {
     /// Lets the user through, or says why not. It runs after [`require_user`](Session::require_user).
     ///
     /// # Errors

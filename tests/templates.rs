@@ -83,10 +83,10 @@ mod minijinja {
             let session = cloakroom::Session::current().expect("in a request");
             session.set("tokens", ["page.*"]).expect("sets");
             let page = "{{ acl() }} {{ acl(none) }} {{ acl('page.edit') }} {{ acl('page') }} {{ acl('shop') }}";
-            assert_eq!(shown(page), "true true true false false");
+            assert_eq!(shown(page), "True True True False False");
             session.destroy().expect("ends");
             session.set("tokens", ["*"]).expect("sets");
-            assert_eq!(shown(page), "false false false false false", "without a user there are no tokens");
+            assert_eq!(shown(page), "False False False False False", "without a user there are no tokens");
         })
         .await;
     }

@@ -17,7 +17,7 @@ use axum::middleware::from_fn;
 use axum::routing::{get, post};
 use cloakroom::{ConfigError, SessionManager};
 
-use controllers::{api, devices, guestbook, session, shop};
+use controllers::{api, devices, guestbook, live, session, shop};
 use views::Views;
 
 /// What handlers ask for besides the session of their request.
@@ -71,7 +71,9 @@ pub fn app(sessions: &SessionManager) -> Result<Router, minijinja::Error> {
         .route("/devices/sign-out-others", post(devices::sign_out_others))
         .route("/devices/sign-out-all", post(devices::sign_out_all))
         .route("/api/whoami", get(api::who_am_i))
+        .route("/live", get(live::open))
         .route("/style.css", get(views::style))
+        .route("/live.js", get(views::live))
         .fallback(views::not_found)
         .with_state(Parts { views, sessions: sessions.clone() })
         .layer(sessions.layer().on_error(move |error| for_errors.error(error.status())))

@@ -68,6 +68,11 @@ pub(crate) async fn style() -> impl IntoResponse {
     (headers, include_str!("../static/style.css"))
 }
 
+pub(crate) async fn live() -> impl IntoResponse {
+    let headers = [(CONTENT_TYPE, "text/javascript; charset=utf-8"), (CACHE_CONTROL, "max-age=60")];
+    (headers, include_str!("../static/live.js"))
+}
+
 /// A model as a function of templates.
 fn current_ticket() -> std::result::Result<Value, Error> {
     let failed = |error| Error::new(ErrorKind::InvalidOperation, "the session cannot be described").with_source(error);

@@ -4,6 +4,7 @@
 pub(crate) mod api;
 pub(crate) mod devices;
 pub(crate) mod guestbook;
+pub(crate) mod live;
 pub(crate) mod session;
 pub(crate) mod shop;
 
