@@ -66,6 +66,14 @@ pub enum ErrorKind {
     Full,
     /// The store cannot do this (501).
     Unsupported,
+    /// This needs a user, and nobody is logged in (401).
+    Unauthenticated,
+    /// This needs a user who has logged in lately (401).
+    NotFresh,
+    /// This needs a token that the user was not given (403).
+    Forbidden,
+    /// The user has as many sessions as a user may have, and none of them is ended for another one (403).
+    TooManySessions,
 }
 
 impl ErrorKind {
@@ -81,6 +89,8 @@ impl ErrorKind {
             Self::TooLarge => 413,
             Self::ReadOnly | Self::Conflict | Self::Unavailable | Self::Full => 503,
             Self::Unsupported => 501,
+            Self::Unauthenticated | Self::NotFresh => 401,
+            Self::Forbidden | Self::TooManySessions => 403,
         }
     }
 
@@ -102,6 +112,10 @@ impl ErrorKind {
             Self::Unavailable => "unavailable",
             Self::Full => "full",
             Self::Unsupported => "unsupported",
+            Self::Unauthenticated => "unauthenticated",
+            Self::NotFresh => "not_fresh",
+            Self::Forbidden => "forbidden",
+            Self::TooManySessions => "too_many_sessions",
         }
     }
 }

@@ -3,6 +3,7 @@
 //! | page | for whoever wants to know |
 //! |---|---|
 //! | [lifecycle] | what happens to a session in a request, and when it ends |
+//! | [users] | who may go on, a user's devices, how many sessions a user may have |
 //! | [security] | which defaults there are and why, and what is left to do |
 //! | [ambient] | how models, templates and tasks reach the session |
 //! | [concurrency] | what becomes of changes that requests make at the same time |
@@ -18,6 +19,7 @@
 macro_rules! page {
     ($name:ident, $file:literal, $($reference:literal)*) => {
         #[doc = "[lifecycle]: crate::guide::lifecycle"]
+        #[doc = "[users]: crate::guide::users"]
         #[doc = "[security]: crate::guide::security"]
         #[doc = "[ambient]: crate::guide::ambient"]
         #[doc = "[concurrency]: crate::guide::concurrency"]
@@ -46,6 +48,12 @@ page!(security, "../docs/guide/security.md",
     "- [`CookieConfig`](crate::CookieConfig), [`SameSite`](crate::SameSite), [`Lifetime`](crate::Lifetime)"
     "- [`Session::login`](crate::Session::login), [`Session::renew`](crate::Session::renew), [`Session::authenticated_at`](crate::Session::authenticated_at)"
     "- [`SessionManager::sessions_of`](crate::SessionManager::sessions_of), [`SessionManager::revoke_user`](crate::SessionManager::revoke_user), [`SessionManager::revoke_others`](crate::SessionManager::revoke_others)"
+);
+page!(users, "../docs/guide/users.md",
+    "- [`User`](crate::User), [`FreshUser`](crate::FreshUser), [`Require`](crate::Require), [`Policy`](crate::Policy)"
+    "- [`Session::require_user`](crate::Session::require_user), [`Session::require_fresh`](crate::Session::require_fresh), [`Session::require_tokens`](crate::Session::require_tokens), [`Session::has_token`](crate::Session::has_token)"
+    "- [`Session::note`](crate::Session::note), [`SessionManager::sessions_of`](crate::SessionManager::sessions_of), [`SessionManager::revoke_of`](crate::SessionManager::revoke_of)"
+    "- [`SessionManagerBuilder::sessions_per_user`](crate::SessionManagerBuilder::sessions_per_user), [`CookieStore::revocable_with`](crate::CookieStore::revocable_with)"
 );
 page!(ambient, "../docs/guide/ambient.md",
     "- [`Session::current`](crate::Session::current), [`Session::scope`](crate::Session::scope), [`Session::enter`](crate::Session::enter)"

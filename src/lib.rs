@@ -1,5 +1,6 @@
 // In the README these names lead to the files. Markdown takes the first definition, so here they lead to the pages.
 //! [lifecycle]: crate::guide::lifecycle
+//! [users]: crate::guide::users
 //! [security]: crate::guide::security
 //! [ambient]: crate::guide::ambient
 //! [concurrency]: crate::guide::concurrency
@@ -11,6 +12,7 @@
 #![doc = include_str!("../README.md")]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+mod access;
 pub mod adapter;
 #[cfg(feature = "axum-0_8")]
 mod axum;
@@ -42,6 +44,7 @@ mod token;
 #[cfg(feature = "tower")]
 pub mod tower;
 
+pub use access::{FreshUser, Policy, Require, User};
 pub use clock::{Clock, SystemClock, Timestamp};
 pub use config::Config;
 pub use cookie::{CookieConfig, SameSite};
@@ -49,8 +52,8 @@ pub use error::{ConfigError, Error, ErrorKind, Result};
 pub use events::{Event, Observer, Refusal, RenewalReason};
 pub use key::{AsKey, Key};
 pub use lifetime::{CookieKind, Lifetime};
-pub use manager::{Backend, OutagePolicy, SessionInfo, SessionManager, SessionManagerBuilder};
-pub use record::{Data, Handle, MAX_USER_BYTES, Record, RecordKind, Revision};
+pub use manager::{Backend, LimitPolicy, OutagePolicy, SessionInfo, SessionManager, SessionManagerBuilder};
+pub use record::{Data, Handle, MAX_NOTE_BYTES, MAX_USER_BYTES, Record, RecordKind, Revision};
 pub use sealed::{CookieStore, Secrets};
 pub use session::{Flash, Session, View};
 pub use store::{

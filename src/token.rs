@@ -100,6 +100,18 @@ impl fmt::Debug for Token {
 pub struct StoreKey([u8; 32]);
 
 impl StoreKey {
+    /// Where the logins of a user meet: no token has this key.
+    pub(crate) fn of_user(user: &str) -> Self {
+        Self(Sha256::new().chain_update(b"cloakroom user 1").chain_update(user).finalize().into())
+    }
+
+    /// Where a store keeps what it knows of a sealed session: no token has this key either. With another user it is
+    /// another key, so that a cookie from before a login is not that of the user.
+    pub(crate) fn of_sealed(handle: Handle, user: Option<&str>) -> Self {
+        let hash = Sha256::new().chain_update(b"cloakroom sealed 1").chain_update(handle.as_bytes());
+        Self(hash.chain_update(user.unwrap_or_default()).finalize().into())
+    }
+
     /// The key of these bytes, as a store reads it back.
     ///
     /// ```

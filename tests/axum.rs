@@ -4,7 +4,9 @@ use axum::body::Body;
 use axum::http::{Request, StatusCode, header};
 use axum::routing::{get, post};
 use axum::{Router, response::IntoResponse};
-use cloakroom::{Error, ErrorKind, MemoryStore, Session, SessionManager};
+use cloakroom::{
+    Error, ErrorKind, FreshUser, LimitPolicy, MemoryStore, Policy, Require, Session, SessionManager, User,
+};
 use tower::ServiceExt;
 
 type Response = axum::http::Response<Body>;
@@ -164,4 +166,78 @@ async fn a_body_saves_what_it_changes_when_it_ends() {
     let cookie = cookie(&send(&app, "GET", "/", None).await).expect("a cookie");
     assert_eq!(text(send(&app, "GET", "/stream", Some(&cookie)).await).await, "done");
     assert_eq!(text(send(&app, "GET", "/read", Some(&cookie)).await).await, "true");
+}
+
+struct Editor;
+
+impl Policy for Editor {
+    fn check(session: &Session) -> cloakroom::Result<()> {
+        session.require_tokens(["page.edit"]).map(drop)
+    }
+}
+
+/// An application with pages for users, for those who logged in lately, and for editors.
+fn guarded() -> Router {
+    async fn login(session: Session) -> cloakroom::Result<()> {
+        session.set("tokens", ["page.*"])?;
+        session.login("ana")
+    }
+    Router::new()
+        .route("/login", post(login))
+        .route("/user", get(async |user: User| user.to_string()))
+        .route("/fresh", get(async |user: FreshUser<60>| user.to_string()))
+        .route("/stale", get(async |user: FreshUser<0>| user.to_string()))
+        .route("/editor", get(async |user: Require<Editor>| user.to_string()))
+        .route(
+            "/maybe",
+            get(async |user: Option<User>| user.map_or_else(|| "nobody".to_owned(), |user| user.to_string())),
+        )
+        .route("/drop", post(async |session: Session| session.remove("tokens").map(drop)))
+}
+
+// behaviour 140
+#[tokio::test]
+async fn pages_are_for_users_for_fresh_logins_and_for_those_with_tokens() {
+    let app = guarded().layer(sessions().layer());
+    for (path, status) in [("/user", 401), ("/fresh", 401), ("/editor", 401), ("/maybe", 200)] {
+        let response = send(&app, "GET", path, None).await;
+        assert_eq!(response.status(), status, "{path}");
+        assert!(response.headers().get(header::SET_COOKIE).is_none(), "a check leaves nothing behind");
+    }
+    let cookie = cookie(&send(&app, "POST", "/login", None).await);
+    for path in ["/user", "/fresh", "/editor", "/maybe"] {
+        let response = send(&app, "GET", path, cookie.as_deref()).await;
+        assert!(response.headers().get(header::SET_COOKIE).is_none(), "checks only read");
+        assert_eq!(text(response).await, "ana", "{path}");
+    }
+    assert_eq!(send(&app, "GET", "/stale", cookie.as_deref()).await.status(), 401);
+    send(&app, "POST", "/drop", cookie.as_deref()).await;
+    assert_eq!(send(&app, "GET", "/editor", cookie.as_deref()).await.status(), 403);
+}
+
+#[tokio::test]
+async fn an_application_sends_those_who_may_not_go_on_where_it_likes() {
+    let layer = sessions().layer().on_error(|error| {
+        let mut response = axum::http::Response::new(error.kind().to_string());
+        if error.kind() == ErrorKind::Unauthenticated {
+            *response.status_mut() = StatusCode::SEE_OTHER;
+            response.headers_mut().insert(header::LOCATION, header::HeaderValue::from_static("/login"));
+        }
+        response
+    });
+    let app = guarded().layer(layer);
+    let response = send(&app, "GET", "/user", None).await;
+    assert_eq!(
+        (response.status().as_u16(), &response.headers()[header::LOCATION]),
+        (303, &header::HeaderValue::from_static("/login"))
+    );
+}
+
+#[tokio::test]
+async fn a_login_beyond_the_limit_is_answered_by_its_status() {
+    let sessions = SessionManager::builder(MemoryStore::new()).sessions_per_user(1, LimitPolicy::Refuse).build();
+    let app = guarded().layer(sessions.expect("valid").layer());
+    assert_eq!(send(&app, "POST", "/login", None).await.status(), 200);
+    let refused = send(&app, "POST", "/login", None).await;
+    assert_eq!((refused.status().as_u16(), cookie(&refused)), (403, None));
 }

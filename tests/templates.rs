@@ -78,6 +78,20 @@ mod minijinja {
     }
 
     #[tokio::test]
+    async fn pages_show_what_the_user_may_do() {
+        in_request(|| {
+            let session = cloakroom::Session::current().expect("in a request");
+            session.set("tokens", ["page.*"]).expect("sets");
+            let page = "{{ acl() }} {{ acl(none) }} {{ acl('page.edit') }} {{ acl('page') }} {{ acl('shop') }}";
+            assert_eq!(shown(page), "True True True False False");
+            session.destroy().expect("ends");
+            session.set("tokens", ["*"]).expect("sets");
+            assert_eq!(shown(page), "False False False False False", "without a user there are no tokens");
+        })
+        .await;
+    }
+
+    #[tokio::test]
     async fn messages_are_taken_once() {
         in_request(|| {
             let source = "{% for flash in flashes() %}[{{ flash.kind }}] {{ flash.text }}{% endfor %}";

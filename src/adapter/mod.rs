@@ -17,6 +17,7 @@ mod commit;
 mod edits;
 mod head;
 
+pub use crate::access::{FromSession, extract};
 pub use answer::ErrorAnswer;
 pub use arrival::Arrival;
 pub use body::BodySession;

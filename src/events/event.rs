@@ -109,7 +109,8 @@ pub enum Event<'a> {
         /// Whose it was.
         user: Option<&'a str>,
     },
-    /// The store gave a live session up because it was full.
+    /// A live session made room: the store was full and gave it up, or its user logged in elsewhere and may have no more
+    /// sessions.
     #[non_exhaustive]
     Evicted {
         /// The session's name.

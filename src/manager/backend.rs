@@ -49,7 +49,8 @@ impl From<CookieStore> for Backend {
 #[derive(Debug)]
 pub(super) enum Keeper {
     Store(BoundedStore),
-    Sealed(Box<Sealer>),
+    /// With the store that knows which sealed sessions are live, where the application chose one.
+    Sealed(Box<Sealer>, Option<BoundedStore>),
 }
 
 /// A store whose every verb is bounded in time.

@@ -29,6 +29,22 @@ pub enum OutagePolicy {
     Anonymous,
 }
 
+/// What a login does where its user has as many sessions as they may.
+///
+/// ```
+/// # use cloakroom::{LimitPolicy, MemoryStore, SessionManager};
+/// let sessions = SessionManager::builder(MemoryStore::new()).sessions_per_user(3, LimitPolicy::EndOldest).build()?;
+/// # Ok::<(), cloakroom::ConfigError>(())
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum LimitPolicy {
+    /// The session with the oldest login ends.
+    EndOldest,
+    /// The login is refused with [`TooManySessions`](crate::ErrorKind::TooManySessions).
+    Refuse,
+}
+
 /// Builds a [`SessionManager`]; what is not set stays at its safe default.
 ///
 /// ```
@@ -54,6 +70,7 @@ pub struct SessionManagerBuilder {
     roll_back: Option<RollBack>,
     ticket_header: Option<String>,
     sweep_interval: Option<Duration>,
+    user_limit: Option<(usize, LimitPolicy)>,
     clock: Option<Arc<dyn Clock>>,
     observer: Option<Arc<dyn Observer>>,
 }
@@ -87,6 +104,7 @@ impl SessionManagerBuilder {
             roll_back: None,
             ticket_header: None,
             sweep_interval: Some(Duration::from_secs(60)),
+            user_limit: None,
             clock: None,
             observer: None,
         }
@@ -260,6 +278,23 @@ impl SessionManagerBuilder {
         self
     }
 
+    /// How many sessions a user may have at most, and what a login does where they have as many. Without this there is no
+    /// limit. It is exact for all threads, processes and hosts that share the store, as long as all of them set it.
+    ///
+    /// A process that dies in the middle of a login may take up a place for as long as
+    /// [`grace`](Self::grace), [`longest_request`](Self::longest_request) and a minute take together.
+    ///
+    /// ```
+    /// # use cloakroom::{LimitPolicy, MemoryStore, SessionManager};
+    /// let sessions = SessionManager::builder(MemoryStore::new()).sessions_per_user(1, LimitPolicy::Refuse).build()?;
+    /// # Ok::<(), cloakroom::ConfigError>(())
+    /// ```
+    #[must_use]
+    pub fn sessions_per_user(mut self, limit: usize, when_reached: LimitPolicy) -> Self {
+        self.user_limit = Some((limit, when_reached));
+        self
+    }
+
     /// Reads the time from this clock: for tests.
     ///
     /// ```
@@ -335,8 +370,14 @@ impl SessionManagerBuilder {
                     "is for tickets, and a `CookieStore` has none: it keeps whole sessions; use a store, or cookies alone",
                 ));
             }
-            Kind::Sealed(store) => Keeper::Sealed(Box::new(Sealer::new(store, &cookie, self.record_limit))),
+            Kind::Sealed(store) => {
+                let register = store.register().map(|store| BoundedStore { store, events: events.clone() });
+                Keeper::Sealed(Box::new(Sealer::new(store, &cookie, self.record_limit)), register)
+            }
         };
+        if let Some((limit, _)) = self.user_limit {
+            check_user_limit(limit, &keeper)?;
+        }
         let manager = SessionManager(Arc::new(Engine {
             keeper,
             events,
@@ -352,6 +393,7 @@ impl SessionManagerBuilder {
                 roll_back: self.roll_back,
                 ticket_header: self.ticket_header.map(|name| name.to_ascii_lowercase().into()),
                 sweep_interval: self.sweep_interval,
+                user_limit: self.user_limit,
                 clock: self.clock,
             },
             sweeper: Default::default(),
@@ -360,6 +402,21 @@ impl SessionManagerBuilder {
         }));
         manager.listen_for_removals();
         Ok(manager)
+    }
+}
+
+fn check_user_limit(limit: usize, keeper: &Keeper) -> Result<(), ConfigError> {
+    let refuse = |why: &'static str| Err(ConfigError::new("sessions_per_user", why));
+    match keeper {
+        _ if limit == 0 => refuse("is zero, so that nobody could log in"),
+        Keeper::Sealed(_, None) => refuse(
+            "needs to know the sessions of a user, and nobody counts sealed cookies; use \
+             `CookieStore::revocable_with(store)`, or a store",
+        ),
+        Keeper::Store(store) | Keeper::Sealed(_, Some(store)) if !store.has_index() => {
+            refuse("needs to find the sessions of a user, and this store has no `SessionIndex`; use one that has")
+        }
+        _ => Ok(()),
     }
 }
 
@@ -390,6 +447,7 @@ mod tests {
             (new().store_timeout(zero), "store_timeout"),
             (new().record_limit(10), "record_limit"),
             (new().sweep_every(zero), "sweep_every"),
+            (new().sessions_per_user(0, LimitPolicy::Refuse), "sessions_per_user"),
             (new().ticket_header("a b"), "ticket_header"),
             (new().ticket_header("Cookie"), "ticket_header"),
             (new().lifetime(Lifetime::default().idle(zero)), "lifetime.idle"),

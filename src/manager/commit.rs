@@ -162,7 +162,7 @@ impl SessionManager {
         let mut work = session.with(|open| Ok(Work::take(open)))?;
         let result = match &self.0.keeper {
             Keeper::Store(_) => self.carry_out(session.patience(), &mut work).await,
-            Keeper::Sealed(sealer) => self.carry_out_sealed(sealer, session, &mut work),
+            Keeper::Sealed(sealer, _) => self.carry_out_sealed(sealer, session, &mut work).await,
         };
         if let (Err(error), Some(held)) = (&result, &work.held)
             && error.kind() == ErrorKind::Ended

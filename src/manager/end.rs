@@ -9,7 +9,7 @@ use super::{Patience, SessionManager};
 use crate::clock::Timestamp;
 use crate::error::{Error, ErrorKind, Result};
 use crate::events::Event;
-use crate::record::{Handle, Record, RecordKind};
+use crate::record::{Handle, Note, Record, RecordKind, Values};
 use crate::session::Session;
 use crate::store::Found;
 use crate::token::StoreKey;
@@ -42,15 +42,25 @@ pub struct SessionInfo {
     pub seen: SystemTime,
     /// When it ends if nothing happens.
     pub expires: SystemTime,
+    /// Whether it is the session of the request that asks, as [`Session::current`] knows it.
+    pub current: bool,
+    /// What the application [noted](Session::note) of it: nothing by itself.
+    pub note: Option<String>,
 }
 
-impl From<Record> for SessionInfo {
-    fn from(record: Record) -> Self {
+impl SessionInfo {
+    fn new(record: Record, current: Option<Handle>) -> Self {
         Self {
             handle: record.handle,
             created: record.created.into(),
             seen: record.seen.into(),
             expires: record.expires().into(),
+            current: current.is_some_and(|current| current == record.handle),
+            // A note that cannot be read is no reason to hide a session from who may want to end it.
+            note: Values::from_stored(record.data)
+                .ok()
+                .and_then(|values| values.own::<Note>().ok()?)
+                .map(|note| note.0),
             user: record.user,
         }
     }
@@ -108,8 +118,9 @@ impl SessionManager {
     pub async fn sessions_of(&self, user: &str) -> Result<Vec<SessionInfo>> {
         let now = self.now();
         let found = self.new_patience().wait(self.store()?.index()?.find_by_user(user, now)).await?;
-        let mut sessions: Vec<SessionInfo> =
-            found.into_iter().filter(|found| found.record.is_live(now)).map(|found| found.record.into()).collect();
+        let current = Session::ambient().and_then(|session| session.if_loaded(|open| open.handle).flatten());
+        let live = found.into_iter().map(|found| found.record).filter(|record| record.is_live(now));
+        let mut sessions: Vec<SessionInfo> = live.map(|record| SessionInfo::new(record, current)).collect();
         sessions.sort_unstable_by_key(|info| (std::cmp::Reverse(info.created), info.handle));
         Ok(sessions)
     }
@@ -131,6 +142,24 @@ impl SessionManager {
         Ok(!ended.is_empty())
     }
 
+    /// Ends the session of this handle if it is this user's; answers whether it was. For a page on which users end their own
+    /// sessions: a handle that comes from a form may be anybody's.
+    ///
+    /// # Errors
+    ///
+    /// As for [`count`](SessionManager::count).
+    ///
+    /// ```
+    /// # async fn example(
+    /// #     sessions: cloakroom::SessionManager, session: cloakroom::Session, handle: cloakroom::Handle,
+    /// # ) -> cloakroom::Result<()> {
+    /// let ended = sessions.revoke_of(&session.require_user()?, handle).await?;
+    /// # Ok(()) }
+    /// ```
+    pub async fn revoke_of(&self, user: &str, handle: Handle) -> Result<bool> {
+        Ok(self.end_user(user, |of| of == handle).await? > 0)
+    }
+
     /// Ends all sessions of a user, those too that begin or are renewed meanwhile; answers how many.
     ///
     /// # Errors
@@ -144,7 +173,7 @@ impl SessionManager {
     /// ```
     #[doc(alias = "logout_everywhere")]
     pub async fn revoke_user(&self, user: &str) -> Result<usize> {
-        self.end_user(user, None).await
+        self.end_user(user, |_| true).await
     }
 
     /// Ends all sessions of this session's user but this one; answers how many.
@@ -160,20 +189,20 @@ impl SessionManager {
     /// ```
     pub async fn revoke_others(&self, session: &Session) -> Result<usize> {
         match (session.user()?, session.handle()?) {
-            (Some(user), handle) => self.end_user(&user, handle).await,
+            (Some(user), own) => self.end_user(&user, |handle| Some(handle) != own).await,
             (None, _) => Ok(0),
         }
     }
 
-    async fn end_user(&self, user: &str, except: Option<Handle>) -> Result<usize> {
+    async fn end_user(&self, user: &str, which: impl Fn(Handle) -> bool) -> Result<usize> {
         let now = self.now();
         let index = self.store()?.index()?;
         let find = || index.find_by_user(user, now);
-        let ended = self.end_all(&self.new_patience(), now, except, find, |record| self.revoked(record)).await?;
+        let ended = self.end_all(&self.new_patience(), now, which, find, |record| self.revoked(record)).await?;
         Ok(ended.len())
     }
 
-    async fn end_handle(
+    pub(super) async fn end_handle(
         &self,
         patience: &Patience,
         handle: Handle,
@@ -181,7 +210,7 @@ impl SessionManager {
         revoked: impl Fn(&Record),
     ) -> Result<HashSet<Handle>> {
         let index = self.store()?.index()?;
-        self.end_all(patience, now, None, || index.find_by_handle(handle, now), revoked).await
+        self.end_all(patience, now, |_| true, || index.find_by_handle(handle, now), revoked).await
     }
 
     fn revoked(&self, record: &Record) {
@@ -194,14 +223,14 @@ impl SessionManager {
         &self,
         patience: &Patience,
         now: Timestamp,
-        except: Option<Handle>,
+        which: impl Fn(Handle) -> bool,
         find: impl Fn() -> crate::store::BoxFuture<'a, Result<Vec<Found>>>,
         revoked: impl Fn(&Record),
     ) -> Result<HashSet<Handle>> {
         let mut ended = HashSet::new();
         for _ in 0..MOST_ROUNDS {
             let mut found = patience.wait(find()).await?;
-            found.retain(|found| Some(found.record.handle) != except);
+            found.retain(|found| which(found.record.handle));
             if found.is_empty() {
                 ended.iter().for_each(|handle| self.0.endings.over(*handle));
                 return Ok(ended);

@@ -2,6 +2,7 @@
 
 use super::commit::{Outcome, Work, ended, needs_cookie, taken};
 use super::patience::Retry;
+use super::places::Reserved;
 use super::{Patience, SessionManager};
 use crate::clock::Timestamp;
 use crate::error::{ErrorKind, Result};
@@ -17,17 +18,17 @@ impl SessionManager {
     /// Does what there is to do, and answers what the store has then and what the response says about it.
     pub(super) async fn carry_out(&self, patience: &Patience, work: &mut Work) -> Result<Outcome> {
         let now = self.now();
-        let mut reply = None;
-        while let Some(Held::Kept(ticket)) = work.ending.last() {
-            // The cookie goes with the session: one that another request has ended may have a successor by now.
-            let ended = self.end(patience, ticket.key, ticket.record.handle, now).await?;
-            if ended {
-                self.0.endings.over(ticket.record.handle);
-                self.events().destroyed(&ticket.record);
+        // Before anything is ended: a login that is refused leaves the visitor's session as it was.
+        let reserved = self.reserve_ticket(patience, work, now).await?;
+        let mut reply = match self.end_destroyed(patience, work, now).await {
+            Ok(reply) => reply,
+            Err(error) => {
+                if let Some((_, reserved)) = reserved {
+                    self.give_up(patience, reserved).await;
+                }
+                return Err(error);
             }
-            reply = Some(if ended { Reply::Remove } else { Reply::Nothing });
-            work.ending.pop();
-        }
+        };
         let Some(Held::Kept(ticket)) = work.held.clone() else {
             if !work.begins() {
                 return Ok((None, reply));
@@ -35,7 +36,15 @@ impl SessionManager {
             if !work.can_issue {
                 return Err(needs_cookie());
             }
-            let ticket = self.create(patience, work, now).await?;
+            let ticket = match reserved {
+                Some((token, reserved)) => {
+                    let key = reserved.key;
+                    let record = self.take_up(patience, reserved).await?;
+                    self.events().created(&record);
+                    Ticket { token, key, record }
+                }
+                None => self.create(patience, work, now).await?,
+            };
             let reply = self.issue(&ticket, &work.draft)?;
             return Ok((Some(Held::Kept(ticket)), Some(reply)));
         };
@@ -71,6 +80,39 @@ impl SessionManager {
             reply = Some(self.issue(&ticket, &draft)?);
         }
         Ok((Some(Held::Kept(ticket)), reply))
+    }
+
+    /// Ends what the request destroyed.
+    async fn end_destroyed(&self, patience: &Patience, work: &mut Work, now: Timestamp) -> Result<Option<Reply>> {
+        let mut reply = None;
+        while let Some(Held::Kept(ticket)) = work.ending.last() {
+            // The cookie goes with the session: one that another request has ended may have a successor by now.
+            let ended = self.end(patience, ticket.key, ticket.record.handle, now).await?;
+            if ended {
+                self.0.endings.over(ticket.record.handle);
+                self.events().destroyed(&ticket.record);
+            }
+            reply = Some(if ended { Reply::Remove } else { Reply::Nothing });
+            work.ending.pop();
+        }
+        Ok(reply)
+    }
+
+    /// A place for the session that this request begins by a login, where users may have so many only.
+    async fn reserve_ticket(
+        &self,
+        patience: &Patience,
+        work: &mut Work,
+        now: Timestamp,
+    ) -> Result<Option<(Token, Reserved)>> {
+        if work.held.is_some() || !work.can_issue || !self.needs_place(None, work.draft.user.as_deref()) {
+            return Ok(None);
+        }
+        self.0.sweeper.start(self);
+        let (token, handle) = Token::with_handle();
+        let record = self.first_record(work, handle, now)?;
+        let reserved = self.reserve(patience, token.store_key(), record, &work.ending, None).await?;
+        Ok(Some((token, reserved)))
     }
 
     async fn create(&self, patience: &Patience, work: &mut Work, now: Timestamp) -> Result<Ticket> {

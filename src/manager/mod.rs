@@ -8,6 +8,8 @@ mod endings;
 mod kept;
 mod open;
 mod patience;
+mod places;
+mod register;
 mod renew;
 mod sealed;
 mod sweeper;
@@ -17,7 +19,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use backend::Backend;
-pub use builder::{OutagePolicy, SessionManagerBuilder};
+pub use builder::{LimitPolicy, OutagePolicy, SessionManagerBuilder};
 pub use end::SessionInfo;
 pub(crate) use patience::Patience;
 
@@ -69,6 +71,7 @@ struct Settings {
     roll_back: Option<RollBack>,
     ticket_header: Option<Arc<str>>,
     sweep_interval: Option<Duration>,
+    user_limit: Option<(usize, LimitPolicy)>,
     clock: Option<Arc<dyn Clock>>,
 }
 
@@ -171,11 +174,11 @@ impl SessionManager {
         Arc::ptr_eq(&self.0, &other.0)
     }
 
-    /// The store, where there is one.
+    /// The store that knows of the sessions, where there is one.
     fn store(&self) -> Result<&BoundedStore> {
         match &self.0.keeper {
-            Keeper::Store(store) => Ok(store),
-            Keeper::Sealed(_) => Err(Error::new(
+            Keeper::Store(store) | Keeper::Sealed(_, Some(store)) => Ok(store),
+            Keeper::Sealed(_, None) => Err(Error::new(
                 ErrorKind::Unsupported,
                 "sessions in cookies are with their visitors: the server can neither list nor end them",
             )),

@@ -10,7 +10,7 @@ use crate::record::{Moved, Record, RecordKind};
 use crate::session::state::{Channel, Held, Open, Standing, Ticket};
 use crate::session::{Draft, Session};
 use crate::store::Swap;
-use crate::token::{NONCE_BYTES, Token};
+use crate::token::{NONCE_BYTES, StoreKey, Token};
 
 /// How many tickets of one request are looked up.
 const MOST_TICKETS: usize = 4;
@@ -39,10 +39,7 @@ impl SessionManager {
                 let tickets = self.tickets(session, &mut open);
                 self.load_first(session.patience(), tickets, &mut open).await
             }
-            Keeper::Sealed(sealer) => {
-                self.unseal(sealer, session, &mut open);
-                Ok(())
-            }
+            Keeper::Sealed(sealer, _) => self.unseal(sealer, session, &mut open).await,
         };
         match loaded {
             Ok(()) => Ok(open),
@@ -169,12 +166,16 @@ impl SessionManager {
         in_grace: bool,
         now: Timestamp,
     ) -> Result<Opened> {
-        if let Some(ticket) = self.take_back(patience, marker, moved, now).await? {
-            return self.opened(ticket, false);
+        if let Some(record) = self.take_back(patience, &marker.key, &marker.record, moved, now).await? {
+            return self.opened(Ticket { record, ..marker.clone() }, false);
         }
-        // Whoever renews it may still be at it, or the renewal may still be taken back.
-        let undecided = now < moved.at + self.settings().store_timeout && self.is_pending(patience, moved, now).await?;
-        Ok(if in_grace || undecided { Opened::Replaced } else { Opened::Nothing })
+        let replaced = in_grace || self.is_undecided(patience, moved, now).await?;
+        Ok(if replaced { Opened::Replaced } else { Opened::Nothing })
+    }
+
+    /// Whether whoever renews it may still be at it, or the renewal may still be taken back.
+    pub(super) async fn is_undecided(&self, patience: &Patience, moved: &Moved, now: Timestamp) -> Result<bool> {
+        Ok(now < moved.at + self.settings().store_timeout && self.is_pending(patience, moved, now).await?)
     }
 
     /// Follows a session through periodic renewals, to where it lives now.
@@ -246,13 +247,14 @@ impl SessionManager {
 
     /// Takes back an explicit renewal that a crash cut off before anybody was given the new ticket: the session lives on
     /// at its old place. Whoever renews may take as long as it waits for a store, so it is left alone for that long.
-    async fn take_back(
+    pub(super) async fn take_back(
         &self,
         patience: &Patience,
-        marker: &Ticket,
+        key: &StoreKey,
+        marker: &Record,
         moved: &Moved,
         now: Timestamp,
-    ) -> Result<Option<Ticket>> {
+    ) -> Result<Option<Record>> {
         // A marker may outlive the session that it stands for.
         let expired = now >= moved.idle_deadline.min(moved.absolute_deadline);
         if expired || now < moved.at + self.settings().store_timeout {
@@ -261,35 +263,34 @@ impl SessionManager {
         let store = self.store()?;
         let pending = store.load(patience, &moved.to, now).await?;
         let Some(pending) = pending.filter(|record| record.kind == RecordKind::Pending) else {
-            return self.taken_back(patience, marker, now).await;
+            return self.taken_back(patience, key, now).await;
         };
         // With another revision it can no longer be promoted by whoever made it.
         let mut stopped = pending.clone();
         stopped.revision = pending.revision.next();
         if store.swap(patience, &moved.to, pending.revision, &stopped, now).await? != Swap::Swapped {
-            return self.taken_back(patience, marker, now).await;
+            return self.taken_back(patience, key, now).await;
         }
-        let mut draft = Draft::of(&marker.record, usize::MAX)?;
+        let mut draft = Draft::of(marker, usize::MAX)?;
         draft.values.remove_own::<Moved>();
-        let mut live = marker.record.clone();
+        let mut live = marker.clone();
         live.kind = RecordKind::Live;
-        live.revision = marker.record.revision.next();
+        live.revision = marker.revision.next();
         live.idle_deadline = moved.idle_deadline;
         live.absolute_deadline = moved.absolute_deadline;
         live.data = draft.values.to_data();
-        if store.swap(patience, &marker.key, marker.record.revision, &live, now).await? != Swap::Swapped {
-            return self.taken_back(patience, marker, now).await;
+        if store.swap(patience, key, marker.revision, &live, now).await? != Swap::Swapped {
+            return self.taken_back(patience, key, now).await;
         }
         store.delete(patience, &moved.to, now).await?;
         self.events().renewed(&live, RenewalReason::TakenBack);
-        Ok(Some(Ticket { record: live, ..marker.clone() }))
+        Ok(Some(live))
     }
 
     /// The session at its old place, if another request was quicker to take the renewal back.
-    async fn taken_back(&self, patience: &Patience, marker: &Ticket, now: Timestamp) -> Result<Option<Ticket>> {
-        let record = self.store()?.load(patience, &marker.key, now).await?;
-        let live = record.filter(|record| record.kind == RecordKind::Live);
-        Ok(live.map(|record| Ticket { record, ..marker.clone() }))
+    async fn taken_back(&self, patience: &Patience, key: &StoreKey, now: Timestamp) -> Result<Option<Record>> {
+        let record = self.store()?.load(patience, key, now).await?;
+        Ok(record.filter(|record| record.kind == RecordKind::Live))
     }
 }
 

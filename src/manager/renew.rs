@@ -39,6 +39,12 @@ impl SessionManager {
             if store.create(patience, &new.key, &new.record, now).await? == Created::AlreadyExists {
                 return Err(taken());
             }
+            if self.needs_place(ticket.record.user.as_deref(), new.record.user.as_deref())
+                && let Err(refused) = self.take_place(patience, &new.record, &[]).await
+            {
+                store.delete(patience, &new.key, now).await?;
+                return Err(refused);
+            }
             let marker = self.marker(&ticket.record, &live, new.key, nonce, now)?;
             match store.swap(patience, &ticket.key, ticket.record.revision, &marker, now).await? {
                 Swap::Swapped => {}
@@ -61,7 +67,8 @@ impl SessionManager {
                     continue;
                 }
             }
-            let record = match store.swap(patience, &new.key, new.record.revision, &live, now).await? {
+            // By the clock as it is now: a process that slept for too long finds that its place has gone.
+            let record = match store.swap(patience, &new.key, new.record.revision, &live, self.now()).await? {
                 Swap::Swapped => live,
                 // A request that followed was quicker to promote it.
                 Swap::Conflict(current) if nonce.is_some() && current.kind == RecordKind::Live => current,
@@ -85,13 +92,13 @@ impl SessionManager {
         pending.kind = RecordKind::Pending;
         live.revision = pending.revision.next();
         // Longer than its marker: as long as that one can be taken back, a missing pending record was revoked.
-        let deadline = self.marker_deadline(now) + Duration::from_secs(60);
+        let deadline = self.pending_deadline(now);
         (pending.idle_deadline, pending.absolute_deadline) = (deadline, deadline);
         Ok((pending, live))
     }
 
     /// What takes the place of the old record: its values as they were, in case the renewal is taken back.
-    fn marker(
+    pub(super) fn marker(
         &self,
         old: &Record,
         live: &Record,
@@ -115,7 +122,11 @@ impl SessionManager {
         })
     }
 
-    fn marker_deadline(&self, now: Timestamp) -> Timestamp {
+    pub(super) fn marker_deadline(&self, now: Timestamp) -> Timestamp {
         now + self.settings().grace + self.settings().marker_lifetime
+    }
+
+    pub(super) fn pending_deadline(&self, now: Timestamp) -> Timestamp {
+        self.marker_deadline(now) + Duration::from_secs(60)
     }
 }

@@ -1,18 +1,31 @@
-//! Sessions in sealed cookies: opened without asking anybody, committed by sealing them again.
+//! Sessions in sealed cookies: opened without asking anybody but the [register](super::register), if there is one, and
+//! committed by sealing them again.
 
 use super::SessionManager;
 use super::commit::{Outcome, Work, ended, needs_cookie};
-use crate::error::Result;
-use crate::events::{self, Refusal, RenewalReason};
+use super::register::Entry;
+use crate::error::{Error, ErrorKind, Result};
+use crate::events::{self, Refusal};
 use crate::record::{Handle, Record};
-use crate::sealed::{Found, Sealer, Unsealed};
-use crate::session::state::{Held, Open, Reply};
+use crate::sealed::{Found, MOST_CANDIDATES, Sealer, Unsealed};
+use crate::session::state::{Held, Open, Reply, Standing};
 use crate::session::{Draft, Session};
+
+/// What a request made of its session.
+pub(super) enum Made {
+    /// Nothing that has to be sealed.
+    Nothing,
+    /// A record that is only newer by its activity.
+    Seen(Record),
+    Changed(Record),
+}
 
 impl SessionManager {
     /// Opens the session that a request brought; an empty one where it brought none that the seal holds for.
-    pub(super) fn unseal(&self, sealer: &Sealer, session: &Session, open: &mut Open) {
+    pub(super) async fn unseal(&self, sealer: &Sealer, session: &Session, open: &mut Open) -> Result<()> {
         let now = self.now();
+        let mut sealed = [const { None }; MOST_CANDIDATES];
+        let mut count = 0;
         let found = sealer.open(session.head(), |unsealed| {
             let Unsealed { record, by_older_secret } = match unsealed {
                 Ok(unsealed) => unsealed,
@@ -27,13 +40,10 @@ impl SessionManager {
             }
             match Draft::of(&record, self.settings().record_limit) {
                 Ok(draft) => {
-                    self.events().loaded(&record);
-                    self.0.endings.lives_on(record.handle, record.expires());
-                    open.reseal = by_older_secret;
-                    open.handle = Some(record.handle);
-                    open.draft = draft;
-                    open.held = Some(Held::Sealed(record));
-                    true
+                    sealed[count] = Some((record, draft, by_older_secret));
+                    count += 1;
+                    // Without a register the first is the one; with one there may have to be another.
+                    !self.has_register() || count == MOST_CANDIDATES
                 }
                 Err(error) => {
                     self.events().unreadable(&error);
@@ -45,27 +55,68 @@ impl SessionManager {
             self.events().refused(Refusal::Forged);
         }
         open.cookie_sent = found != Found::Nothing;
+        for (record, draft, by_older_secret) in sealed.into_iter().flatten() {
+            match self.entry(session.patience(), &record, now).await? {
+                Entry::Live => {
+                    self.events().loaded(&record);
+                    self.0.endings.lives_on(record.handle, record.expires());
+                    open.standing = Standing::Usable;
+                    open.reseal = by_older_secret;
+                    open.handle = Some(record.handle);
+                    open.draft = draft;
+                    open.held = Some(Held::Sealed(record));
+                    return Ok(());
+                }
+                Entry::Replaced => open.standing = Standing::Replaced,
+                Entry::None => self.events().refused(Refusal::Expired),
+            }
+        }
+        Ok(())
     }
 
     /// Seals what the request made of its session, and takes away what it ended.
-    pub(super) fn carry_out_sealed(&self, sealer: &Sealer, session: &Session, work: &mut Work) -> Result<Outcome> {
+    pub(super) async fn carry_out_sealed(
+        &self,
+        sealer: &Sealer,
+        session: &Session,
+        work: &mut Work,
+    ) -> Result<Outcome> {
         if !work.ending.is_empty() && !work.can_issue {
             return Err(needs_cookie());
         }
-        let (held, mut reply) = self.seal_anew(sealer, session, work)?;
+        let made = self.make_anew(work)?;
+        // Before anything is noted elsewhere: what is too large changes nothing.
+        let reply = match &made {
+            Made::Nothing => None,
+            Made::Changed(record) => Some(self.seal(sealer, session, record, &work.draft)?),
+            Made::Seen(record) => match self.seal(sealer, session, record, &work.draft) {
+                Ok(reply) => Some(reply),
+                Err(error) => return Ok((self.unseen(work, &error), None)),
+            },
+        };
+        let ended = match self.register_made(session.patience(), work, &made).await {
+            Ok(ended) => ended,
+            // That the activity could not be noted is no reason to fail a request.
+            Err(error) if matches!(made, Made::Seen(_)) && error.kind() != ErrorKind::Ended => {
+                return Ok((self.unseen(work, &error), None));
+            }
+            Err(error) => return Err(error),
+        };
         // Only what the visitor can be told has happened: the same answer takes the old cookies away.
-        for ended in work.ending.drain(..) {
-            self.events().destroyed(ended.record());
-            self.0.endings.over(ended.record().handle);
-            reply.get_or_insert_with(|| Reply::Sealed(sealer.remove(&self.settings().cookie, session.head())));
-        }
+        let removal = || Reply::Sealed(sealer.remove(&self.settings().cookie, session.head()));
+        let reply = reply.or_else(|| ended.then(removal));
+        let held = match made {
+            Made::Nothing => work.held.clone(),
+            Made::Changed(record) | Made::Seen(record) => Some(Held::Sealed(record)),
+        };
         Ok((held, reply))
     }
 
-    fn seal_anew(&self, sealer: &Sealer, session: &Session, work: &Work) -> Result<Outcome> {
+    /// What the request makes of its session.
+    fn make_anew(&self, work: &Work) -> Result<Made> {
         let now = self.now();
         let record = match &work.held {
-            None if !work.begins() => return Ok((None, None)),
+            None if !work.begins() => return Ok(Made::Nothing),
             None => self.first_record(work, Handle::random(), now)?,
             Some(held) => {
                 let base = held.record();
@@ -76,11 +127,11 @@ impl SessionManager {
                 }
                 // A session that expired meanwhile is not brought back by a read.
                 if !changed && (!due || base.is_expired(now)) {
-                    return Ok((work.held.clone(), None));
+                    return Ok(Made::Nothing);
                 }
                 let mut record = self.next_record(base, &work.draft, now)?;
                 if !changed {
-                    return Ok(self.note(sealer, session, work, record));
+                    return Ok(Made::Seen(record));
                 }
                 if work.renewal.is_some() {
                     record.seen = now;
@@ -88,30 +139,15 @@ impl SessionManager {
                 record
             }
         };
-        if !work.can_issue {
-            return Err(needs_cookie());
-        }
-        let reply = self.seal(sealer, session, &record, &work.draft)?;
-        match (&work.held, work.renewal) {
-            (None, _) => self.events().created(&record),
-            (Some(_), Some(_)) => self.events().renewed(&record, RenewalReason::Asked),
-            (Some(_), None) => self.events().saved(&record),
-        }
-        Ok((Some(Held::Sealed(record)), Some(reply)))
+        if work.can_issue { Ok(Made::Changed(record)) } else { Err(needs_cookie()) }
     }
 
-    /// Notes the activity; that it could not be noted is no reason to fail a request.
-    fn note(&self, sealer: &Sealer, session: &Session, work: &Work, record: Record) -> Outcome {
-        match self.seal(sealer, session, &record, &work.draft) {
-            Ok(reply) => {
-                self.events().touched(&record);
-                (Some(Held::Sealed(record)), Some(reply))
-            }
-            Err(error) => {
-                events::touch_failed(record.handle, &error);
-                (work.held.clone(), None)
-            }
+    /// The session as it was, where its activity could not be noted.
+    fn unseen(&self, work: &Work, error: &Error) -> Option<Held> {
+        if let Some(held) = &work.held {
+            events::touch_failed(held.record().handle, error);
         }
+        work.held.clone()
     }
 
     fn seal(&self, sealer: &Sealer, session: &Session, record: &Record, draft: &Draft) -> Result<Reply> {

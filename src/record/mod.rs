@@ -15,7 +15,7 @@ use base64::display::Base64Display;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 pub use bytes::Data;
-pub(crate) use own::{AuthenticatedAt, Flashes, Moved, RenewedAt, WaitingFlash};
+pub(crate) use own::{Arriving, AuthenticatedAt, Flashes, Moved, Note, Own, RenewedAt, WaitingFlash};
 pub(crate) use values::{Space, Values};
 
 use crate::clock::Timestamp;
@@ -24,6 +24,9 @@ use crate::token::random;
 
 /// The longest user identifier, in bytes: enough for an e-mail address (254) or an OpenID Connect subject (255).
 pub const MAX_USER_BYTES: usize = 512;
+
+/// The longest note about a session, in bytes.
+pub const MAX_NOTE_BYTES: usize = 256;
 
 /// One session as a store keeps it: columns that the store can see, and data that is opaque to it.
 ///
@@ -70,7 +73,8 @@ pub struct Record {
 pub enum RecordKind {
     /// A session.
     Live,
-    /// The new place of a session that is being renewed; nobody has its ticket yet.
+    /// Opens nothing: the new place of a session that is being renewed, whose ticket nobody has yet, or the place where
+    /// logins of one user meet, which has no ticket.
     Pending,
     /// The old place of a session that was renewed: says where it went.
     Moved,

@@ -6,7 +6,7 @@
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::{Space, Values};
+use super::{Handle, Space, Values};
 use crate::clock::Timestamp;
 use crate::codec;
 use crate::error::{Error, ErrorKind, Result};
@@ -42,6 +42,7 @@ impl Values {
         self.own::<RenewedAt>()?;
         self.own::<AuthenticatedAt>()?;
         self.own::<Flashes>()?;
+        self.own::<Note>()?;
         Ok(())
     }
 
@@ -110,6 +111,40 @@ impl Own for RenewedAt {
 
     fn from_stored(stored: u64) -> Option<Self> {
         Some(Self(Timestamp::from_millis(stored)))
+    }
+}
+
+/// What the application noted of a session, for its user's list of sessions.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Note(pub(crate) String);
+
+impl Own for Note {
+    const FIELD: &'static str = "note";
+    type Stored = String;
+
+    fn to_stored(&self) -> String {
+        self.0.clone()
+    }
+
+    fn from_stored(stored: String) -> Option<Self> {
+        Some(Self(stored))
+    }
+}
+
+/// Who has taken a place among the sessions of a user and is not live yet, in the record that logins of that user meet at.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Arriving(pub(crate) Vec<Handle>);
+
+impl Own for Arriving {
+    const FIELD: &'static str = "arriving";
+    type Stored = Vec<[u8; 16]>;
+
+    fn to_stored(&self) -> Self::Stored {
+        self.0.iter().map(|handle| *handle.as_bytes()).collect()
+    }
+
+    fn from_stored(stored: Self::Stored) -> Option<Self> {
+        Some(Self(stored.into_iter().map(Handle::from_bytes).collect()))
     }
 }
 

@@ -7,6 +7,7 @@ use rocket::{Ignite, Request, Rocket, Sentinel};
 
 use super::fairing::Attached;
 use super::visit::Visit;
+use crate::access::{FreshUser, FromSession, Policy, Require, User};
 use crate::error::{Error, ErrorKind, Result};
 use crate::events;
 use crate::session::Session;
@@ -18,13 +19,45 @@ impl<'r> FromRequest<'r> for Session {
     type Error = Error;
 
     async fn from_request(request: &'r Request<'_>) -> Outcome<Self, Error> {
-        match current().await {
-            Ok(session) => Outcome::Success(session),
-            Err(error) => {
-                // Rocket takes the error, and so does whoever answers it.
-                note(request, Error::new(error.kind(), error.to_string()));
-                Outcome::Error((status(&error), error))
-            }
+        guard(request, |session| Ok(session.clone())).await
+    }
+}
+
+#[rocket::async_trait]
+impl<'r> FromRequest<'r> for User {
+    type Error = Error;
+
+    async fn from_request(request: &'r Request<'_>) -> Outcome<Self, Error> {
+        guard(request, Self::from_session).await
+    }
+}
+
+#[rocket::async_trait]
+impl<'r, const SECONDS: u64> FromRequest<'r> for FreshUser<SECONDS> {
+    type Error = Error;
+
+    async fn from_request(request: &'r Request<'_>) -> Outcome<Self, Error> {
+        guard(request, Self::from_session).await
+    }
+}
+
+#[rocket::async_trait]
+impl<'r, P: Policy> FromRequest<'r> for Require<P> {
+    type Error = Error;
+
+    async fn from_request(request: &'r Request<'_>) -> Outcome<Self, Error> {
+        guard(request, Self::from_session).await
+    }
+}
+
+/// What `of` takes from the session, or the error, which the fairing answers.
+async fn guard<T>(request: &Request<'_>, of: impl FnOnce(&Session) -> Result<T> + Send) -> Outcome<T, Error> {
+    match current().await.and_then(|session| of(&session)) {
+        Ok(found) => Outcome::Success(found),
+        Err(error) => {
+            // Rocket takes the error, and so does whoever answers it.
+            note(request, Error::new(error.kind(), error.to_string()));
+            Outcome::Error((status(&error), error))
         }
     }
 }
@@ -50,6 +83,24 @@ impl Sentinel for Session {
             events::failed(&Error::new(ErrorKind::NotLoaded, mend));
         }
         is_missing
+    }
+}
+
+impl Sentinel for User {
+    fn abort(rocket: &Rocket<Ignite>) -> bool {
+        Session::abort(rocket)
+    }
+}
+
+impl<const SECONDS: u64> Sentinel for FreshUser<SECONDS> {
+    fn abort(rocket: &Rocket<Ignite>) -> bool {
+        Session::abort(rocket)
+    }
+}
+
+impl<P: Policy> Sentinel for Require<P> {
+    fn abort(rocket: &Rocket<Ignite>) -> bool {
+        Session::abort(rocket)
     }
 }
 

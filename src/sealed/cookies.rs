@@ -17,7 +17,7 @@ use crate::token::random;
 const MOST_COOKIES: usize = 4;
 
 /// How many cookies of one name are opened.
-const MOST_CANDIDATES: usize = 4;
+pub(crate) const MOST_CANDIDATES: usize = 4;
 
 /// The longest `Set-Cookie` header that every browser takes (RFC 6265bis, section 5.7: name and value; some count the
 /// attributes too).

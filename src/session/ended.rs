@@ -29,7 +29,8 @@ impl Session {
     /// - Where there is no session, it waits for one: until the session is loaded, or what this request begins is saved,
     ///   and then for its end. A visitor without a session is waited for until the future is dropped.
     /// - A sealed session is over at the deadlines that this process has seen of it, or with its `destroy()` in this process.
-    ///   Other processes have no way to say that it was used, or ended.
+    ///   Other processes have no way to say that it was used, or ended, unless a store knows of it
+    ///   ([`revocable_with`](crate::CookieStore::revocable_with)).
     ///
     /// The future may be dropped and made again at any time, as `select!` in a loop does; it needs nothing of the request,
     /// may go into another task, and keeps the session's manager. Thousands of them cost one task, and one question to the
@@ -63,7 +64,7 @@ impl Session {
         let of = |held: &Held| {
             let key = match held {
                 Held::Kept(ticket) => Some(ticket.key),
-                Held::Sealed(_) => None,
+                Held::Sealed(record) => self.manager().registered_at(record),
             };
             Awaited::Session { handle: held.record().handle, key, expires: held.record().expires() }
         };

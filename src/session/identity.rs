@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::Session;
 use super::state::Renewal;
 use crate::error::{Error, ErrorKind, Result};
-use crate::record::{AuthenticatedAt, Handle, MAX_USER_BYTES};
+use crate::record::{AuthenticatedAt, Handle, MAX_NOTE_BYTES, MAX_USER_BYTES, Note};
 
 impl Session {
     /// Binds the session to a user: the token is renewed, the absolute deadline counts from now, and the values stay.
@@ -16,7 +16,10 @@ impl Session {
     /// # Errors
     ///
     /// As for [`set`](Session::set); [`Encode`](ErrorKind::Encode) if the user is empty, and
-    /// [`TooLarge`](ErrorKind::TooLarge) if it is longer than [`MAX_USER_BYTES`].
+    /// [`TooLarge`](ErrorKind::TooLarge) if it is longer than [`MAX_USER_BYTES`]. Where a
+    /// [limit](crate::SessionManagerBuilder::sessions_per_user) is set that refuses, the commit fails with
+    /// [`TooManySessions`](ErrorKind::TooManySessions) (403), and the visitor's session is as it was; who wants to answer
+    /// in the handler calls [`save`](Session::save) after it.
     ///
     /// ```
     /// # fn example(session: cloakroom::Session) -> cloakroom::Result<()> {
@@ -47,6 +50,39 @@ impl Session {
             })?;
             open.renewal = Some(Renewal::Explicit);
             Ok(())
+        })
+    }
+
+    /// Notes what a user knows this session by in [their list](crate::SessionManager::sessions_of): "Firefox on Linux".
+    /// It replaces what was noted before; an empty text takes that away. Nothing is noted unless an application does so:
+    /// tell the user, and note no more than they need to tell their devices apart.
+    ///
+    /// # Errors
+    ///
+    /// As for [`set`](Session::set), and [`TooLarge`](ErrorKind::TooLarge) if it is longer than [`MAX_NOTE_BYTES`].
+    ///
+    /// ```
+    /// # fn example(session: cloakroom::Session) -> cloakroom::Result<()> {
+    /// session.login("ana")?;
+    /// session.note("Firefox on Linux")?;
+    /// # Ok(()) }
+    /// ```
+    pub fn note(&self, text: impl Into<String>) -> Result<()> {
+        let note = Note(text.into());
+        if note.0.len() > MAX_NOTE_BYTES {
+            return Err(Error::new(ErrorKind::TooLarge, format!("a note is at most {MAX_NOTE_BYTES} bytes long")));
+        }
+        if self.writes_transient()? {
+            return Ok(());
+        }
+        self.write(|open| {
+            open.run(move |draft| {
+                if note.0.is_empty() {
+                    draft.values.remove_own::<Note>();
+                    return Ok(());
+                }
+                draft.values.set_own(&note, draft.limit())
+            })
         })
     }
 

@@ -1,5 +1,6 @@
 //! One request's handle on its session.
 
+mod access;
 mod ambient;
 mod data;
 mod draft;

@@ -19,7 +19,8 @@ use crate::session::Session;
 /// ```
 ///
 /// `session` shows the values by key, transient ones too, and under `user` who is logged in, unless a value has that key;
-/// a key without a value is undefined. `flashes()` takes the messages that wait. A session that nobody loaded is an
+/// a key without a value is undefined. `flashes()` takes the messages that wait. `acl("page.edit")` is whether the user was
+/// given this [token](Session::has_token), and `acl()` whether there is a user. A session that nobody loaded is an
 /// error, as it is everywhere.
 ///
 /// ```
@@ -31,6 +32,7 @@ use crate::session::Session;
 pub fn add_to_environment(environment: &mut Environment<'_>) {
     environment.add_global("session", Value::from_object(CurrentSession));
     environment.add_function("flashes", flashes);
+    environment.add_function("acl", acl);
 }
 
 /// Whichever session is current when it is looked at.
@@ -63,6 +65,15 @@ impl Object for CurrentSession {
 fn flashes() -> Result<Value, Error> {
     let flashes = Session::current().and_then(|session| session.flashes()).map_err(failed)?;
     Ok(Value::from(Serde(flashes)))
+}
+
+fn acl(token: Option<&str>) -> Result<bool, Error> {
+    let session = Session::current().map_err(failed)?;
+    match token {
+        Some(token) => session.has_token(token),
+        None => session.user().map(|user| user.is_some()),
+    }
+    .map_err(failed)
 }
 
 fn failed(error: error::Error) -> Error {

@@ -4,7 +4,7 @@ use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use clap::{Parser, ValueEnum};
-use cloakroom::{Backend, ConfigError, CookieConfig, Lifetime, OutagePolicy, SessionManager};
+use cloakroom::{Backend, ConfigError, CookieConfig, Lifetime, LimitPolicy, OutagePolicy, SessionManager};
 
 use crate::frameworks::Framework;
 
@@ -55,6 +55,18 @@ pub(crate) struct Options {
     #[arg(long)]
     pub(crate) signed: bool,
 
+    /// Sealed cookies whose sessions a store in memory knows, so that they end on the server.
+    #[arg(long)]
+    pub(crate) revocable: bool,
+
+    /// How many sessions a user may have.
+    #[arg(long, value_name = "N")]
+    sessions_per_user: Option<usize>,
+
+    /// What a login does that would be one too many.
+    #[arg(long, value_enum, default_value_t = WhenReached::EndOldest)]
+    when_reached: WhenReached,
+
     /// Cookies without `Secure` and `__Host-`, for clients that insist on plain http.
     #[arg(long)]
     insecure_cookies: bool,
@@ -74,6 +86,14 @@ pub(crate) struct Options {
     /// What a load that fails means.
     #[arg(long, value_enum, default_value_t = Outage::Fail)]
     outage: Outage,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum WhenReached {
+    /// The session with the oldest login ends.
+    EndOldest,
+    /// The login fails.
+    Refuse,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -100,6 +120,15 @@ impl Options {
         }
         if self.header {
             builder = builder.ticket_header(TICKET_HEADER);
+        }
+        if let Some(limit) = self.sessions_per_user {
+            builder = builder.sessions_per_user(
+                limit,
+                match self.when_reached {
+                    WhenReached::EndOldest => LimitPolicy::EndOldest,
+                    WhenReached::Refuse => LimitPolicy::Refuse,
+                },
+            );
         }
         builder
             .outage(match self.outage {

@@ -30,7 +30,9 @@ fn sealed(options: &Options) -> Result<CookieStore, ConfigError> {
         secrets => Secrets::new(secrets)?,
     };
     let store = CookieStore::new(secrets);
-    Ok(if options.signed { store.insecure_readable() } else { store })
+    let store = if options.signed { store.insecure_readable() } else { store };
+    // It is not counted: what the cookies themselves ask a store is nothing.
+    Ok(if options.revocable { store.revocable_with(MemoryStore::new()) } else { store })
 }
 
 /// How often each verb was asked of the store since the start.

@@ -28,6 +28,7 @@ mod scenarios {
     pub(crate) mod streams;
     pub(crate) mod transient;
     pub(crate) mod untouched;
+    pub(crate) mod users;
     pub(crate) mod values;
 }
 
@@ -254,6 +255,20 @@ macro_rules! shared_server {
     };
 }
 
+/// What holds wherever the server knows whose sessions are live: in stores, and with sealed cookies that one knows of.
+macro_rules! known_sessions {
+    ($bed:expr) => {
+        tests! { $bed;
+            users:
+                a_copy_of_a_cookie_is_no_use_after_a_logout
+                a_user_of_sealed_or_kept_sessions_is_signed_out_everywhere
+                the_oldest_login_makes_room
+                a_login_too_many_is_refused
+                racing_logins_keep_the_limit;
+        }
+    };
+}
+
 /// What is told of sealed cookies.
 macro_rules! sealed_cookies {
     ($bed:expr) => {
@@ -292,14 +307,15 @@ macro_rules! sealed_cookies {
 }
 
 matrix! {
-    axum_memory: "axum" on "memory:" runs every_backend with_a_store;
-    axum_file: "axum" on "file:" runs every_backend with_a_store shared_store;
-    axum_redis: "axum" on "redis:" runs every_backend with_a_store shared_store shared_server;
+    axum_memory: "axum" on "memory:" runs every_backend with_a_store known_sessions;
+    axum_file: "axum" on "file:" runs every_backend with_a_store known_sessions shared_store;
+    axum_redis: "axum" on "redis:" runs every_backend with_a_store known_sessions shared_store shared_server;
     axum_cookie: "axum" on "cookie:" runs every_backend sealed_cookies;
+    axum_revocable: "axum" on "cookie:" "--revocable" runs every_backend known_sessions;
     axum_signed: "axum" on "cookie:" "--signed" runs every_backend sealed_cookies;
-    rocket_memory: "rocket" on "memory:" runs every_backend with_a_store;
-    rocket_file: "rocket" on "file:" runs every_backend with_a_store shared_store;
-    rocket_redis: "rocket" on "redis:" runs every_backend with_a_store shared_store shared_server;
+    rocket_memory: "rocket" on "memory:" runs every_backend with_a_store known_sessions;
+    rocket_file: "rocket" on "file:" runs every_backend with_a_store known_sessions shared_store;
+    rocket_redis: "rocket" on "redis:" runs every_backend with_a_store known_sessions shared_store shared_server;
     rocket_cookie: "rocket" on "cookie:" runs every_backend sealed_cookies;
     rocket_signed: "rocket" on "cookie:" "--signed" runs every_backend sealed_cookies;
 }

@@ -34,13 +34,13 @@ impl Renewal {
 
 /// Where a process dies: at its nth call of the store from now, before or after that has taken effect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Death {
-    nth: usize,
-    after: bool,
+pub(crate) struct Death {
+    pub(crate) nth: usize,
+    pub(crate) after: bool,
 }
 
 impl Death {
-    fn at_one_of(calls: usize) -> impl Iterator<Item = Self> {
+    pub(crate) fn at_one_of(calls: usize) -> impl Iterator<Item = Self> {
         (1..=calls).flat_map(|nth| [false, true].map(|after| Self { nth, after }))
     }
 
@@ -50,7 +50,11 @@ impl Death {
     }
 
     /// Does the work until its process dies; answers what came of it if it was quicker.
-    async fn meets<T: Send + 'static>(self, site: &Site, work: impl Future<Output = T> + Send + 'static) -> Option<T> {
+    pub(crate) async fn meets<T: Send + 'static>(
+        self,
+        site: &Site,
+        work: impl Future<Output = T> + Send + 'static,
+    ) -> Option<T> {
         let when = site.store.on_any().nth(self.nth);
         let stop = if self.after { when.pause_after() } else { when.pause_before() };
         let mut task: JoinHandle<T> = tokio::spawn(work);

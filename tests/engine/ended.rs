@@ -204,7 +204,8 @@ async fn revoking_ends_one_or_the_others_or_all() -> Result {
     assert_eq!(listed.len(), 4);
     assert!(listed.is_sorted_by(|a, b| a.created > b.created));
     let handle = ana[1].arrive(&site).await?.handle()?.expect("a session");
-    assert!(site.sessions.revoke(handle).await? && !site.sessions.revoke(handle).await?);
+    assert!(!site.sessions.revoke_of("bob", handle).await?, "a handle of somebody else");
+    assert!(site.sessions.revoke_of("ana", handle).await? && !site.sessions.revoke(handle).await?);
     assert_eq!(known(&ana).await?, "ynyy");
 
     // The one that stays is the one that asks, even while it is being renewed.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use cloakroom::adapter::Committed;
 use cloakroom::testing::{FakeClock, FaultStore, Paused, Verb};
 use cloakroom::{
-    Clock, Error, ErrorKind, Found, Lifetime, MemoryStore, Session, SessionIndex, SessionManager,
+    Clock, CookieStore, Error, ErrorKind, Found, Lifetime, MemoryStore, Secrets, Session, SessionIndex, SessionManager,
     SessionManagerBuilder, SessionStore, Timestamp,
 };
 use tokio::task::JoinHandle;
@@ -40,6 +40,16 @@ impl Site {
     /// A site that renews its tickets every hour.
     pub(crate) fn renewing() -> Self {
         Self::with(renews_hourly)
+    }
+
+    /// A site whose sessions are in sealed cookies, and registered in the store.
+    pub(crate) fn registered(configure: impl FnOnce(SessionManagerBuilder) -> SessionManagerBuilder) -> Self {
+        let (store, clock) = (FaultStore::new(Arc::new(MemoryStore::new())), FakeClock::new());
+        let secrets = Secrets::new(["the secret of a test, 32 bytes long"]).expect("a secret");
+        let cookies = CookieStore::new(secrets).revocable_with(store.clone());
+        let builder = SessionManager::builder(cookies).clock(clock.clone()).without_sweeper();
+        let sessions = configure(builder).build().expect("a valid configuration");
+        Self { store, clock, sessions }
     }
 
     /// Another process on the same store, started with another configuration.

@@ -6,6 +6,7 @@ mod launch;
 mod panics;
 mod requests;
 mod sharing;
+mod users;
 
 use cloakroom::testing::FaultStore;
 use cloakroom::{MemoryStore, Session, SessionManager};

@@ -12,12 +12,32 @@ mod views;
 mod words;
 
 use axum::Router;
+use axum::extract::FromRef;
 use axum::middleware::from_fn;
 use axum::routing::{get, post};
 use cloakroom::{ConfigError, SessionManager};
 
-use controllers::{api, guestbook, session, shop};
+use controllers::{api, devices, guestbook, live, session, shop};
 use views::Views;
+
+/// What handlers ask for besides the session of their request.
+#[derive(Clone)]
+struct Parts {
+    views: Views,
+    sessions: SessionManager,
+}
+
+impl FromRef<Parts> for Views {
+    fn from_ref(parts: &Parts) -> Self {
+        parts.views.clone()
+    }
+}
+
+impl FromRef<Parts> for SessionManager {
+    fn from_ref(parts: &Parts) -> Self {
+        parts.sessions.clone()
+    }
+}
 
 /// Where sessions live: as the environment says, and in memory where it says nothing. No other place of this application
 /// knows.
@@ -46,10 +66,16 @@ pub fn app(sessions: &SessionManager) -> Result<Router, minijinja::Error> {
         .route("/sign-in", get(session::sign_in_page).post(session::sign_in))
         .route("/sign-out", post(session::sign_out))
         .route("/renew", post(session::renew))
+        .route("/devices", get(devices::page))
+        .route("/devices/sign-out", post(devices::sign_out_one))
+        .route("/devices/sign-out-others", post(devices::sign_out_others))
+        .route("/devices/sign-out-all", post(devices::sign_out_all))
         .route("/api/whoami", get(api::who_am_i))
+        .route("/live", get(live::open))
         .route("/style.css", get(views::style))
+        .route("/live.js", get(views::live))
         .fallback(views::not_found)
-        .with_state(views)
+        .with_state(Parts { views, sessions: sessions.clone() })
         .layer(sessions.layer().on_error(move |error| for_errors.error(error.status())))
         .layer(from_fn(protection::protect)))
 }

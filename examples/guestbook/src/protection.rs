@@ -6,9 +6,9 @@ use axum::http::{Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
-/// Nothing but our own style sheet and forms, in no frame. There are no scripts.
+/// Nothing but our own style sheet, script, socket and forms, in no frame.
 const POLICY: HeaderValue = HeaderValue::from_static(
-    "default-src 'none'; style-src 'self'; img-src data:; form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
+    "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src data:; form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
 );
 
 /// Refuses what pages of other sites post here, and lets the browser load nothing but what is ours.
@@ -29,7 +29,7 @@ pub(crate) async fn protect(request: Request, next: Next) -> Response {
 }
 
 /// As the browser says; what says nothing is no browser, and nobody's session is at stake.
-fn comes_from_elsewhere(headers: &HeaderMap) -> bool {
+pub(crate) fn comes_from_elsewhere(headers: &HeaderMap) -> bool {
     let text = |name| headers.get(name).map(HeaderValue::as_bytes);
     if let Some(site) = headers.get("sec-fetch-site") {
         return site != "same-origin" && site != "none";

@@ -19,6 +19,7 @@ const TEMPLATES: &[(&str, &str)] = &[
     ("holdings.html", include_str!("../templates/holdings.html")),
     ("guestbook.html", include_str!("../templates/guestbook.html")),
     ("shop.html", include_str!("../templates/shop.html")),
+    ("devices.html", include_str!("../templates/devices.html")),
     ("sign_in.html", include_str!("../templates/sign_in.html")),
     ("error.html", include_str!("../templates/error.html")),
 ];
@@ -65,6 +66,11 @@ pub(crate) async fn not_found(State(views): State<Views>) -> Response<String> {
 pub(crate) async fn style() -> impl IntoResponse {
     let headers = [(CONTENT_TYPE, "text/css; charset=utf-8"), (CACHE_CONTROL, "max-age=60")];
     (headers, include_str!("../static/style.css"))
+}
+
+pub(crate) async fn live() -> impl IntoResponse {
+    let headers = [(CONTENT_TYPE, "text/javascript; charset=utf-8"), (CACHE_CONTROL, "max-age=60")];
+    (headers, include_str!("../static/live.js"))
 }
 
 /// A model as a function of templates.

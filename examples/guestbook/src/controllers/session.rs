@@ -1,21 +1,23 @@
 //! Signing in and out, and renewing the ticket.
 
 use axum::extract::{Form, State};
-use axum::http::StatusCode;
+use axum::http::header::USER_AGENT;
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Redirect, Response};
 use cloakroom::Session;
 use minijinja::context;
 use serde::Deserialize;
 
 use crate::failure::Result;
+use crate::models::devices::{self, LONGEST_LABEL};
 use crate::models::visitor::{self, LONGEST_NAME};
 use crate::views::Views;
 
-pub(crate) async fn sign_in_page(session: Session, State(views): State<Views>) -> Result<Response> {
+pub(crate) async fn sign_in_page(session: Session, State(views): State<Views>, headers: HeaderMap) -> Result<Response> {
     if session.user()?.is_some() {
         return Ok(Redirect::to("/").into_response());
     }
-    Ok(show(&views, "")?.into_response())
+    Ok(show(&views, "", &suggested_label(&headers))?.into_response())
 }
 
 #[derive(Deserialize)]
@@ -23,6 +25,8 @@ pub(crate) struct SignIn {
     name: String,
     /// A box that is not ticked is not sent.
     shared_computer: Option<String>,
+    #[serde(default)]
+    device: String,
 }
 
 pub(crate) async fn sign_in(
@@ -33,9 +37,10 @@ pub(crate) async fn sign_in(
     let name = form.name.trim();
     if name.is_empty() || name.chars().count() > LONGEST_NAME {
         session.flash_now("error", format!("Tell us a name, of at most {LONGEST_NAME} letters."))?;
-        return Ok((StatusCode::UNPROCESSABLE_ENTITY, show(&views, name)?).into_response());
+        return Ok((StatusCode::UNPROCESSABLE_ENTITY, show(&views, name, &form.device)?).into_response());
     }
-    visitor::sign_in(name, form.shared_computer.is_some())?;
+    let label: String = form.device.trim().chars().take(LONGEST_LABEL).collect();
+    visitor::sign_in(name, form.shared_computer.is_some(), &label)?;
     session.flash("info", format!("Welcome, {name}."))?;
     Ok(Redirect::to("/").into_response())
 }
@@ -62,6 +67,12 @@ pub(crate) async fn renew(session: Session, Form(form): Form<Renew>) -> Result<R
     Ok(Redirect::to(back))
 }
 
-fn show(views: &Views, typed: &str) -> Result<impl IntoResponse + use<>> {
-    views.page("sign_in.html", context! { longest => LONGEST_NAME, typed })
+fn suggested_label(headers: &HeaderMap) -> String {
+    let user_agent = headers.get(USER_AGENT).and_then(|value| value.to_str().ok());
+    devices::suggested_label(user_agent.unwrap_or_default())
+}
+
+fn show(views: &Views, typed: &str, device: &str) -> Result<impl IntoResponse + use<>> {
+    let context = context! { longest => LONGEST_NAME, typed, longest_label => LONGEST_LABEL, device };
+    views.page("sign_in.html", context)
 }

@@ -26,10 +26,12 @@ pub(crate) fn current() -> Result<Option<Visitor>> {
 
 /// Signs a visitor in under any name. (A real application asks for proof.) The ticket is a new one from here on, and
 /// what is in the cart stays.
-pub(crate) fn sign_in(name: &str, shared_computer: bool) -> Result<()> {
+/// The label is what their list of devices calls this one.
+pub(crate) fn sign_in(name: &str, shared_computer: bool, label: &str) -> Result<()> {
     let session = Session::current()?;
     let email = email_of(name);
     session.login(email.as_str())?;
+    session.note(label)?;
     session.set(NAME, name.to_owned())?;
     session.set(EMAIL, email)?;
     if shared_computer {

@@ -33,6 +33,64 @@ async fn a_visitor_signs_in_shops_in_two_tabs_and_signs_out() {
     .await;
 }
 
+// behaviour 135
+#[tokio::test]
+async fn a_visitor_signs_out_on_another_device() {
+    let site = serve().await;
+    with_browser(Duration::from_secs(120), async move |laptop| {
+        let laptop = laptop.at(site.clone());
+        with_browser(Duration::from_secs(100), async move |phone| {
+            sees_and_ends_the_other(&laptop, &phone.at(site)).await;
+        })
+        .await;
+    })
+    .await;
+}
+
+async fn sees_and_ends_the_other(laptop: &Browser, phone: &Browser) {
+    for (browser, label) in [(laptop, "the laptop"), (phone, "the phone")] {
+        browser.goto("/sign-in").await;
+        let suggested = browser.script("return document.getElementsByName('device')[0].value").await;
+        assert_eq!(suggested, "Chromium on Linux", "what will be kept is shown");
+        browser.fill("name", "Ana Lima").await;
+        browser.fill("device", &format!(", {label}")).await;
+        browser.press("Sign in").await;
+        browser.sees("Welcome, Ana Lima.").await;
+    }
+    laptop.goto("/devices").await;
+    laptop.sees("Chromium on Linux, the laptop this one").await;
+    laptop.sees("Chromium on Linux, the phone").await;
+    laptop.shoot("devices", Look::LIGHT).await;
+    for look in [Look::LIGHT, Look::DARK, Look::PHONE] {
+        laptop.wear(look).await;
+        assert_eq!(laptop.script(include_str!("contrast.js")).await, serde_json::json!([]), "{look:?}");
+        assert_eq!(laptop.script(include_str!("nameless.js")).await, serde_json::json!([]));
+        let width = laptop.script("return document.documentElement.scrollWidth").await;
+        assert!(width.as_u64() <= Some(look.width), "{width} wide as {look:?}");
+    }
+    laptop.wear(Look::LIGHT).await;
+
+    laptop.press("Sign out: Chromium on Linux, the phone").await;
+    laptop.sees("That device is signed out.").await;
+    laptop.misses("the phone").await;
+    // Nobody reloads the page: its socket was closed.
+    phone.sees("Come in, leave your coat.").await;
+    phone.misses("Ana Lima").await;
+
+    phone.goto("/sign-in").await;
+    phone.fill("name", "Ana Lima").await;
+    phone.press("Sign in").await;
+    phone.sees("Welcome, Ana Lima.").await;
+    laptop.reload().await;
+    laptop.press("Sign out all others").await;
+    laptop.sees("1 other device signed out.").await;
+    phone.sees("Come in, leave your coat.").await;
+    laptop.press("Sign out everywhere").await;
+    laptop.sees("You are signed out everywhere.").await;
+    laptop.goto("/").await;
+    laptop.sees("Come in, leave your coat.").await;
+}
+
 async fn signs_in(browser: &Browser) {
     browser.goto("/").await;
     browser.sees("Come in, leave your coat.").await;
