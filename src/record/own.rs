@@ -25,6 +25,9 @@ pub(crate) trait Own: Sized {
 
 impl Values {
     pub(crate) fn own<T: Own>(&self) -> Result<Option<T>> {
+        if !self.has_own() {
+            return Ok(None);
+        }
         let Some(bytes) = self.get(Space::Own, T::FIELD) else { return Ok(None) };
         match T::from_stored(codec::decode(bytes)?) {
             Some(value) => Ok(Some(value)),

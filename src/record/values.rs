@@ -34,7 +34,10 @@ impl Values {
         let mut last = None;
         while !entries.rest.is_empty() {
             let entry = entries.read().ok_or_else(damaged)?;
-            std::str::from_utf8(entry.key).map_err(|_| damaged())?;
+            // Nearly every key is ASCII, which is quicker to tell.
+            if !entry.key.is_ascii() && std::str::from_utf8(entry.key).is_err() {
+                return Err(damaged());
+            }
             let place = Some((entry.space, entry.key));
             if place <= last {
                 return Err(damaged());
@@ -138,6 +141,11 @@ impl Values {
         }
     }
 
+    /// Whether there is anything of ours: it would come first.
+    pub(crate) fn has_own(&self) -> bool {
+        self.as_bytes().get(1) == Some(&(Space::Own as u8))
+    }
+
     fn entries(&self) -> Entries<'_> {
         Entries { rest: self.as_bytes().get(1..).unwrap_or_default() }
     }
@@ -208,6 +216,10 @@ impl<'a> Iterator for Entries<'a> {
 }
 
 fn read_run(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+    // Nearly every length is one byte.
+    if let [length @ 0..0x80, rest @ ..] = bytes {
+        return rest.split_at_checked(usize::from(*length));
+    }
     let mut length = 0_usize;
     for (index, &byte) in bytes.iter().take(Length::MOST).enumerate() {
         length |= usize::from(byte & 0x7f) << (7 * index);
