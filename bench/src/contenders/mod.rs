@@ -1,0 +1,96 @@
+//! Who is compared: one file for each library, with the same handlers.
+
+mod actix;
+mod actix_session;
+mod axum;
+mod axum_session;
+mod cloakroom_axum;
+mod nothing;
+mod tower_sessions;
+
+use std::io;
+use std::net::TcpListener;
+
+pub(crate) use axum::{send, shared};
+pub(crate) use cloakroom_axum::app as cloakroom_app;
+
+use crate::subject::Subject;
+
+/// A library with a store of its, on a framework.
+pub(crate) struct Contender {
+    pub(crate) who: &'static str,
+    pub(crate) store: &'static str,
+    /// The contender without sessions on the same framework; its own name for itself.
+    pub(crate) base: &'static str,
+    app: Box<dyn Application>,
+}
+
+/// Makes an application, to be called in place or to listen.
+pub(crate) trait Application {
+    fn subject(&self) -> Box<dyn Subject>;
+
+    /// Serves on this thread until the process ends.
+    fn serve(&self, listener: TcpListener) -> io::Result<()>;
+
+    /// The application for several threads at once, where the framework allows it.
+    fn shared(&self) -> Option<::axum::Router> {
+        None
+    }
+}
+
+pub(crate) const AXUM: &str = "axum";
+pub(crate) const ACTIX: &str = "actix-web";
+
+impl Contender {
+    fn new(who: &'static str, store: &'static str, base: &'static str, app: impl Application + 'static) -> Self {
+        Self { who, store, base, app: Box::new(app) }
+    }
+
+    pub(crate) fn is_base(&self) -> bool {
+        self.who == self.base
+    }
+
+    pub(crate) fn is_named(&self, who: &str, store: &str) -> bool {
+        self.who == who && self.store == store
+    }
+
+    /// Whether the sessions are with this process.
+    pub(crate) fn is_in_memory(&self) -> bool {
+        self.store == "memory"
+    }
+
+    /// Whether a copy of the cookie sees what was written by another.
+    pub(crate) fn keeps_on_the_server(&self) -> bool {
+        self.store != "cookie"
+    }
+
+    pub(crate) fn label(&self) -> String {
+        if self.is_base() { self.who.to_owned() } else { format!("{}, {}", self.who, self.store) }
+    }
+
+    pub(crate) fn subject(&self) -> Box<dyn Subject> {
+        self.app.subject()
+    }
+
+    pub(crate) fn serve(&self, listener: TcpListener) -> io::Result<()> {
+        self.app.serve(listener)
+    }
+
+    pub(crate) fn shared(&self) -> Option<::axum::Router> {
+        self.app.shared()
+    }
+}
+
+/// All contenders; those without sessions first.
+pub(crate) fn all() -> Vec<Contender> {
+    vec![
+        nothing::on_axum(),
+        nothing::on_actix(),
+        cloakroom_axum::memory(),
+        cloakroom_axum::cookie(),
+        tower_sessions::memory(),
+        tower_sessions::memory_signed(),
+        axum_session::memory(),
+        actix_session::cookie(),
+    ]
+}
