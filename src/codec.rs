@@ -1,6 +1,8 @@
 //! One value as bytes: MessagePack with names and human-readable forms, so that a template sees of a struct or a UUID
 //! what JSON would show, while numbers and bytes stay exact.
 
+use std::cell::Cell;
+
 use rmp_serde::config::{DefaultConfig, HumanReadableConfig};
 use rmp_serde::decode::ReadRefReader;
 use serde::de::{DeserializeOwned, IgnoredAny};
@@ -15,16 +17,39 @@ const DEEPEST: usize = 128;
 /// others have written.
 const DEEPEST_STEPS: usize = 2 * DEEPEST;
 
+thread_local! {
+    /// A buffer for the next value to be encoded.
+    static BUFFER: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+}
+
+/// Larger buffers are not kept for the next value.
+const KEPT: usize = 4096;
+
 /// Encodes a value.
 pub(crate) fn encode<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>> {
-    let mut bytes = Vec::with_capacity(32);
-    let mut serializer = rmp_serde::Serializer::new(&mut bytes).with_struct_map().with_human_readable();
+    encoded(value, |bytes| Ok(bytes.to_vec()))
+}
+
+/// Encodes a value for as long as it is used; most are put into a larger whole at once.
+pub(crate) fn encoded<T: Serialize + ?Sized, R>(value: &T, use_it: impl FnOnce(&[u8]) -> Result<R>) -> Result<R> {
+    // Taken, and not borrowed: the value's own code may use sessions.
+    let mut bytes = BUFFER.take();
+    bytes.clear();
+    let result = encode_into(value, &mut bytes).and_then(|()| use_it(&bytes));
+    if bytes.capacity() <= KEPT {
+        BUFFER.set(bytes);
+    }
+    result
+}
+
+fn encode_into<T: Serialize + ?Sized>(value: &T, bytes: &mut Vec<u8>) -> Result<()> {
+    let mut serializer = rmp_serde::Serializer::new(&mut *bytes).with_struct_map().with_human_readable();
     value.serialize(&mut serializer).map_err(|_| wrong::<T>(ErrorKind::Encode, "cannot be kept in a session"))?;
     // Every level takes a byte. What is deeper could not be read back.
     if bytes.len() > DEEPEST && IgnoredAny::deserialize(&mut deserializer(&bytes, DEEPEST)).is_err() {
         return Err(wrong::<T>(ErrorKind::Encode, "is nested too deeply to be kept in a session"));
     }
-    Ok(bytes)
+    Ok(())
 }
 
 /// Decodes a value; what follows it, or is of another type, is an error.

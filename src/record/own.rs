@@ -36,7 +36,7 @@ impl Values {
     }
 
     pub(crate) fn set_own<T: Own>(&mut self, value: &T, limit: usize) -> Result<()> {
-        self.set(Space::Own, T::FIELD, &codec::encode(&value.to_stored())?, limit)
+        codec::encoded(&value.to_stored(), |bytes| self.set(Space::Own, T::FIELD, bytes, limit))
     }
 
     /// Refuses values of which a field of ours cannot be read, so that no later call of the session meets it.

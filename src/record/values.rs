@@ -82,36 +82,35 @@ impl Values {
             Find::Before(start) => (start, start),
         };
         let (key_length, value_length) = (Length::of(key.as_bytes())?, Length::of(value)?);
-        let added = 1 + key_length.as_slice().len() + key.len() + value_length.as_slice().len() + value.len();
-        let total = self.as_bytes().len().max(1) - (end - start) + added;
-        if total > limit {
-            return Err(Error::new(
-                ErrorKind::TooLarge,
-                format!("with this value the session would take {total} bytes; the limit is {limit}"),
-            ));
-        }
         let entry = [&[space as u8], key_length.as_slice(), key.as_bytes(), value_length.as_slice(), value];
-        let mut bytes = match self {
-            Self::Changed(bytes) => std::mem::take(bytes),
-            Self::Shared(data) => {
-                let mut bytes = Vec::with_capacity(total.max(data.len()) + 64);
-                bytes.extend(&**data);
-                bytes
-            }
-        };
+        let added: usize = entry.iter().map(|part| part.len()).sum();
+        let total = self.as_bytes().len().max(1) - (end - start) + added;
+        check_limit(total, limit)?;
+        let bytes = self.changed(total);
         if bytes.is_empty() {
             bytes.push(VERSION);
         }
-        let start = start.max(1);
-        bytes.splice(start..end.max(1), entry.into_iter().flatten().copied());
-        *self = Self::Changed(bytes);
+        let (start, end, length) = (start.max(1), end.max(1), bytes.len());
+        // What comes behind makes room, or closes up.
+        bytes.resize(length.max(total), 0);
+        bytes.copy_within(end..length, start + added);
+        bytes.truncate(total);
+        let mut place = start;
+        for part in entry {
+            bytes[place..place + part.len()].copy_from_slice(part);
+            place += part.len();
+        }
         Ok(())
+    }
+
+    pub(crate) fn check_limit(&self, limit: usize) -> Result<()> {
+        check_limit(self.as_bytes().len(), limit)
     }
 
     /// Removes a value; answers whether it was there.
     pub(crate) fn remove(&mut self, space: Space, key: &str) -> bool {
         let Find::At { start, end, .. } = self.find(space, key) else { return false };
-        let bytes = self.changed();
+        let bytes = self.changed(0);
         bytes.drain(start..end);
         if *bytes == [VERSION] {
             // No values are no bytes, so that equal values are equal bytes.
@@ -131,9 +130,13 @@ impl Values {
         *self = Self::Changed(bytes);
     }
 
-    fn changed(&mut self) -> &mut Vec<u8> {
+    /// The bytes, to be changed to so many.
+    fn changed(&mut self, length: usize) -> &mut Vec<u8> {
         if let Self::Shared(data) = self {
-            *self = Self::Changed(data.to_vec());
+            // Enough for a few more values at once.
+            let mut bytes = Vec::with_capacity(length.max(data.len()) + 448);
+            bytes.extend_from_slice(data);
+            *self = Self::Changed(bytes);
         }
         match self {
             Self::Changed(bytes) => bytes,
@@ -257,6 +260,16 @@ impl Length {
     fn as_slice(&self) -> &[u8] {
         &self.bytes[..self.used]
     }
+}
+
+fn check_limit(total: usize, limit: usize) -> Result<()> {
+    if total <= limit {
+        return Ok(());
+    }
+    Err(Error::new(
+        ErrorKind::TooLarge,
+        format!("with this value the session would take {total} bytes; the limit is {limit}"),
+    ))
 }
 
 fn damaged() -> Error {
