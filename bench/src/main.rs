@@ -17,7 +17,7 @@ mod report;
 mod subject;
 mod work;
 
-use std::process::ExitCode;
+use std::process::{Command, ExitCode};
 
 use contenders::Contender;
 use measures::{expiry, holding, in_process, sockets, writers};
@@ -49,6 +49,9 @@ fn main() -> ExitCode {
             named(who, store).and_then(|contender| holding::hold(&contender, counts))
         }
         ref flags => match extent(flags) {
+            Some(_) if std::env::var_os(contenders::REDIS).is_none() && has_redis() => {
+                return with_redis().unwrap_or(ExitCode::FAILURE);
+            }
             Some((extent, json)) => run(extent, json),
             None => {
                 eprintln!("{USAGE}");
@@ -81,6 +84,21 @@ fn extent(flags: &[&str]) -> Option<(Extent, bool)> {
 fn named(who: &str, store: &str) -> Result<Contender> {
     let found = contenders::all().into_iter().find(|contender| contender.is_named(who, store));
     found.ok_or_else(|| format!("there is no contender {who} with {store}").into())
+}
+
+/// Begins anew with a Redis server for those on it, if there is one: this process and those that it starts find it in the
+/// environment, which no program can change for itself once it runs.
+fn with_redis() -> Result<ExitCode> {
+    let redis = servers::Redis::start();
+    let status = Command::new(std::env::current_exe()?)
+        .args(std::env::args().skip(1))
+        .env(contenders::REDIS, redis.url())
+        .status()?;
+    Ok(if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn has_redis() -> bool {
+    Command::new("redis-server").arg("--version").output().is_ok_and(|output| output.status.success())
 }
 
 fn run(extent: Extent, json: bool) -> Result<()> {

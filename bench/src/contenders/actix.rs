@@ -2,6 +2,7 @@
 
 use std::fmt::Debug;
 use std::io;
+use std::marker::PhantomData;
 use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
@@ -17,11 +18,30 @@ use actix_web::{Error, HttpServer};
 use super::Application;
 use crate::subject::{Answer, Ask, Subject, pair};
 
-/// An application that `make` makes, one for each worker.
-pub(super) struct Actix<F>(pub(super) F);
+/// Applications that a function makes, one for each worker; what makes that function may wait.
+pub(super) struct Actix<P>(pub(super) P);
 
-impl<F, I, S, B> Application for ActixOf<F, I, S, B>
+impl<P> Actix<P> {
+    pub(super) fn into_application<F, I, S, B>(self) -> Typed<P, F, I, S, B>
+    where
+        P: AsyncFn() -> F,
+        F: Fn() -> I,
+        I: IntoServiceFactory<S, Request>,
+        S: ServiceFactory<Request, Config = AppConfig, Response = ServiceResponse<B>, Error = Error>,
+    {
+        Typed { prepare: self.0, types: PhantomData }
+    }
+}
+
+/// The same with the types that it comes to.
+pub(super) struct Typed<P, F, I, S, B> {
+    prepare: P,
+    types: PhantomData<fn() -> (F, I, S, B)>,
+}
+
+impl<P, F, I, S, B> Application for Typed<P, F, I, S, B>
 where
+    P: AsyncFn() -> F,
     F: Fn() -> I + Send + Clone + 'static,
     I: IntoServiceFactory<S, Request> + 'static,
     S: ServiceFactory<Request, Config = AppConfig, Response = ServiceResponse<B>, Error = Error> + 'static,
@@ -32,30 +52,15 @@ where
 {
     fn subject(&self) -> Box<dyn Subject> {
         let system = System::new();
-        let app = system.block_on(test::init_service((self.make)()));
+        let app = system.block_on(async { test::init_service((self.prepare)().await()).await });
         Box::new(InProcess { system, app })
     }
 
     fn serve(&self, listener: TcpListener) -> io::Result<()> {
-        let server = HttpServer::new(self.make.clone()).workers(1).listen(listener)?;
-        System::new().block_on(server.run())
-    }
-}
-
-/// The same with the types that it comes to.
-pub(super) struct ActixOf<F, I, S, B> {
-    make: F,
-    types: std::marker::PhantomData<fn() -> (I, S, B)>,
-}
-
-impl<F> Actix<F> {
-    pub(super) fn into_application<I, S, B>(self) -> ActixOf<F, I, S, B>
-    where
-        F: Fn() -> I,
-        I: IntoServiceFactory<S, Request>,
-        S: ServiceFactory<Request, Config = AppConfig, Response = ServiceResponse<B>, Error = Error>,
-    {
-        ActixOf { make: self.0, types: std::marker::PhantomData }
+        System::new().block_on(async {
+            let make = (self.prepare)().await;
+            HttpServer::new(make).workers(1).listen(listener)?.run().await
+        })
     }
 }
 

@@ -1,6 +1,6 @@
 //! actix-session.
 
-use actix_session::storage::CookieSessionStore;
+use actix_session::storage::{CookieSessionStore, RedisSessionStore};
 use actix_session::{Session, SessionMiddleware};
 use actix_web::cookie::Key;
 use actix_web::{App, Result, web};
@@ -9,11 +9,24 @@ use super::actix::Actix;
 use super::{ACTIX, Contender};
 use crate::work::{COUNTER, EMAIL, VALUES};
 
+const WHO: &str = "actix-session";
+
 pub(super) fn cookie() -> Contender {
     let key = Key::generate();
-    let app =
-        move || App::new().configure(handlers).wrap(SessionMiddleware::new(CookieSessionStore::default(), key.clone()));
-    Contender::new("actix-session", "cookie", ACTIX, Actix(app).into_application())
+    let prepare = async move || {
+        let key = key.clone();
+        move || App::new().configure(handlers).wrap(SessionMiddleware::new(CookieSessionStore::default(), key.clone()))
+    };
+    Contender::new(WHO, "cookie", ACTIX, Actix(prepare).into_application())
+}
+
+pub(super) fn redis(url: String) -> Contender {
+    let key = Key::generate();
+    let prepare = async move || {
+        let (key, store) = (key.clone(), RedisSessionStore::new(url.clone()).await.expect("a server"));
+        move || App::new().configure(handlers).wrap(SessionMiddleware::new(store.clone(), key.clone()))
+    };
+    Contender::new(WHO, "redis", ACTIX, Actix(prepare).into_application())
 }
 
 fn handlers(config: &mut web::ServiceConfig) {

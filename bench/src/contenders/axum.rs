@@ -14,16 +14,14 @@ use tower::Service;
 use super::Application;
 use crate::subject::{Answer, Ask, Subject, pair};
 
-/// An application that `make` makes, on a runtime.
+/// An application that a function makes.
 pub(super) struct Axum<F>(pub(super) F);
 
-impl<F: Fn() -> Router> Application for Axum<F> {
+impl<F: AsyncFn() -> Router> Application for Axum<F> {
     fn subject(&self) -> Box<dyn Subject> {
         let runtime = runtime();
-        let guard = runtime.enter();
         // A router that still waits for its state makes its layers anew for every request.
-        let app = (self.0)().with_state(());
-        drop(guard);
+        let app = runtime.block_on((self.0)()).with_state(());
         Box::new(InProcess { runtime, app })
     }
 
@@ -31,12 +29,12 @@ impl<F: Fn() -> Router> Application for Axum<F> {
         runtime().block_on(async {
             listener.set_nonblocking(true)?;
             let listener = tokio::net::TcpListener::from_std(listener)?;
-            axum::serve(listener, (self.0)()).await
+            axum::serve(listener, (self.0)().await).await
         })
     }
 
-    fn shared(&self) -> Option<Router> {
-        Some((self.0)().with_state(()))
+    fn shared(&self, runtime: &Runtime) -> Option<Router> {
+        Some(runtime.block_on((self.0)()).with_state(()))
     }
 }
 

@@ -3,7 +3,6 @@
 use axum::Router;
 use axum::routing::get;
 use axum_session::{Session, SessionConfig, SessionLayer, SessionNullPool, SessionStore};
-use tokio::runtime::Builder;
 
 use super::axum::Axum;
 use super::{AXUM, Contender};
@@ -15,19 +14,14 @@ pub(super) fn memory() -> Contender {
     Contender::new("axum_session", "memory", AXUM, Axum(app))
 }
 
-fn app() -> Router {
-    let store = SessionStore::<SessionNullPool>::new(None, SessionConfig::default());
-    // Its constructor is a future, and asks nobody where there is no database; another runtime may be running here.
-    let made = std::thread::scope(|scope| {
-        let thread = scope.spawn(|| Builder::new_current_thread().build().expect("a runtime").block_on(store));
-        thread.join().expect("no panic")
-    });
+async fn app() -> Router {
+    let store = SessionStore::<SessionNullPool>::new(None, SessionConfig::default()).await.expect("a store");
     Router::new()
         .route("/untouched", get(|| async { "ok" }))
         .route("/read", get(read))
         .route("/write", get(write))
         .route("/fill", get(fill))
-        .layer(SessionLayer::new(made.expect("a store")))
+        .layer(SessionLayer::new(store))
 }
 
 async fn read(session: Sessions) -> String {

@@ -2,7 +2,7 @@
 
 use axum::Router;
 use axum::routing::get;
-use cloakroom::{CookieStore, MemoryStore, Result, Secrets, Session, SessionManager};
+use cloakroom::{CookieStore, MemoryStore, RedisStore, Result, Secrets, Session, SessionManager};
 
 use super::axum::Axum;
 use super::{AXUM, Contender};
@@ -11,13 +11,18 @@ use crate::work::{COUNTER, EMAIL, VALUES};
 const WHO: &str = "cloakroom-axum";
 
 pub(super) fn memory() -> Contender {
-    let sessions = || SessionManager::new(MemoryStore::with_limit(10_000_000));
-    Contender::new(WHO, "memory", AXUM, Axum(move || app(&sessions())))
+    let app = async || app(&SessionManager::new(MemoryStore::with_limit(10_000_000)));
+    Contender::new(WHO, "memory", AXUM, Axum(app))
 }
 
 pub(super) fn cookie() -> Contender {
-    let sessions = || SessionManager::new(CookieStore::new(Secrets::random_for_development()));
-    Contender::new(WHO, "cookie", AXUM, Axum(move || app(&sessions())))
+    let app = async || app(&SessionManager::new(CookieStore::new(Secrets::random_for_development())));
+    Contender::new(WHO, "cookie", AXUM, Axum(app))
+}
+
+pub(super) fn redis(url: String) -> Contender {
+    let app = async move || app(&SessionManager::new(RedisStore::connect(&url).await.expect("a server")));
+    Contender::new(WHO, "redis", AXUM, Axum(app))
 }
 
 pub(crate) fn app(sessions: &SessionManager) -> Router {

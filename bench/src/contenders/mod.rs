@@ -11,6 +11,8 @@ mod tower_sessions;
 use std::io;
 use std::net::TcpListener;
 
+use tokio::runtime::Runtime;
+
 pub(crate) use axum::{send, shared};
 pub(crate) use cloakroom_axum::app as cloakroom_app;
 
@@ -33,7 +35,8 @@ pub(crate) trait Application {
     fn serve(&self, listener: TcpListener) -> io::Result<()>;
 
     /// The application for several threads at once, where the framework allows it.
-    fn shared(&self) -> Option<::axum::Router> {
+    fn shared(&self, runtime: &Runtime) -> Option<::axum::Router> {
+        let _ = runtime;
         None
     }
 }
@@ -64,6 +67,11 @@ impl Contender {
         self.store != "cookie"
     }
 
+    /// Whether a request waits for a server.
+    pub(crate) fn waits(&self) -> bool {
+        self.store == "redis"
+    }
+
     pub(crate) fn label(&self) -> String {
         if self.is_base() { self.who.to_owned() } else { format!("{}, {}", self.who, self.store) }
     }
@@ -76,14 +84,17 @@ impl Contender {
         self.app.serve(listener)
     }
 
-    pub(crate) fn shared(&self) -> Option<::axum::Router> {
-        self.app.shared()
+    pub(crate) fn shared(&self, runtime: &Runtime) -> Option<::axum::Router> {
+        self.app.shared(runtime)
     }
 }
 
-/// All contenders; those without sessions first.
+/// Where a process of this program finds the Redis server that its parent has started.
+pub(crate) const REDIS: &str = "BENCH_REDIS";
+
+/// All contenders, those without sessions first; those on Redis if there is a server.
 pub(crate) fn all() -> Vec<Contender> {
-    vec![
+    let mut all = vec![
         nothing::on_axum(),
         nothing::on_actix(),
         cloakroom_axum::memory(),
@@ -92,5 +103,9 @@ pub(crate) fn all() -> Vec<Contender> {
         tower_sessions::memory_signed(),
         axum_session::memory(),
         actix_session::cookie(),
-    ]
+    ];
+    if let Ok(url) = std::env::var(REDIS) {
+        all.extend([cloakroom_axum::redis(url.clone()), actix_session::redis(url)]);
+    }
+    all
 }

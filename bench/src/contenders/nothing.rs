@@ -15,7 +15,7 @@ use super::{ACTIX, AXUM, Contender};
 use crate::work::EMAIL;
 
 pub(super) fn on_axum() -> Contender {
-    let app = || {
+    let app = async || {
         Router::new()
             .route("/untouched", get(|| async { "ok" }))
             .route("/read", get(|| async { EMAIL.1.to_owned() }))
@@ -35,7 +35,7 @@ pub(super) fn on_actix() -> Contender {
             .route("/fill", web::get().to(|| async { "ok" }))
             .wrap(Nothing)
     };
-    Contender::new(ACTIX, "none", ACTIX, Actix(app).into_application())
+    Contender::new(ACTIX, "none", ACTIX, Actix(async move || app).into_application())
 }
 
 /// A middleware that passes everything on.

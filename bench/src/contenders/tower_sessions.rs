@@ -12,13 +12,13 @@ use crate::work::{COUNTER, EMAIL, VALUES};
 const WHO: &str = "tower-sessions";
 
 pub(super) fn memory() -> Contender {
-    let app = || handlers().layer(SessionManagerLayer::new(MemoryStore::default()));
+    let app = async || handlers().layer(SessionManagerLayer::new(MemoryStore::default()));
     Contender::new(WHO, "memory", AXUM, Axum(app))
 }
 
 /// The same with a signature on the cookie.
 pub(super) fn memory_signed() -> Contender {
-    let app = || handlers().layer(SessionManagerLayer::new(MemoryStore::default()).with_signed(Key::generate()));
+    let app = async || handlers().layer(SessionManagerLayer::new(MemoryStore::default()).with_signed(Key::generate()));
     Contender::new("tower-sessions-signed", "memory", AXUM, Axum(app))
 }
 

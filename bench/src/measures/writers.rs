@@ -7,7 +7,7 @@ use tokio::runtime::Builder;
 use tokio::task::JoinSet;
 
 use crate::Result;
-use crate::contenders::{Contender, send, shared};
+use crate::contenders::{AXUM, Contender, send, shared};
 use crate::progress::Progress;
 use crate::report::{Section, number};
 use crate::work::Operation;
@@ -55,15 +55,16 @@ pub(crate) fn measure(contenders: &[Contender]) -> Result<Section> {
 /// Writes a second, and writes that were lost.
 fn write(contender: &Contender, writers: usize) -> Result<(f64, u64)> {
     let runtime = Builder::new_multi_thread().worker_threads(THREADS).enable_all().build()?;
+    let mut app = contender.shared(&runtime).ok_or("no application for several threads")?;
+    let writes = if contender.is_in_memory() { WRITES } else { WRITES / 16 };
     runtime.block_on(async {
-        let mut app = contender.shared().ok_or("no application for several threads")?;
         let cookie = shared(send(&mut app, Operation::New.path(), None).await.cookie().as_deref());
         let start = Instant::now();
         let mut tasks = JoinSet::new();
         for _ in 0..writers {
             let (mut app, cookie) = (app.clone(), cookie.clone());
             tasks.spawn(async move {
-                for _ in 0..WRITES / writers {
+                for _ in 0..writes / writers {
                     let answer = send(&mut app, Operation::Write.path(), cookie.as_ref()).await;
                     assert_eq!(answer.status, 200, "{}", answer.body);
                 }
@@ -72,9 +73,9 @@ fn write(contender: &Contender, writers: usize) -> Result<(f64, u64)> {
         while let Some(task) = tasks.join_next().await {
             task?;
         }
-        let rate = WRITES as f64 / start.elapsed().as_secs_f64();
+        let rate = writes as f64 / start.elapsed().as_secs_f64();
         let counted: u64 = send(&mut app, Operation::Write.path(), cookie.as_ref()).await.body.parse()?;
-        let sent = (WRITES / writers * writers) as u64;
+        let sent = (writes / writers * writers) as u64;
         Ok((rate, (sent + 1).saturating_sub(counted)))
     })
 }
