@@ -1,8 +1,10 @@
 //! One value as bytes: MessagePack with names and human-readable forms, so that a template sees of a struct or a UUID
 //! what JSON would show, while numbers and bytes stay exact.
 
+use std::cell::Cell;
+
 use rmp_serde::config::{DefaultConfig, HumanReadableConfig};
-use rmp_serde::decode::ReadReader;
+use rmp_serde::decode::ReadRefReader;
 use serde::de::{DeserializeOwned, IgnoredAny};
 use serde::{Deserialize, Serialize, Serializer};
 
@@ -15,35 +17,65 @@ const DEEPEST: usize = 128;
 /// others have written.
 const DEEPEST_STEPS: usize = 2 * DEEPEST;
 
+thread_local! {
+    /// A buffer for the next value to be encoded.
+    static BUFFER: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+}
+
+/// Larger buffers are not kept for the next value.
+const KEPT: usize = 4096;
+
 /// Encodes a value.
 pub(crate) fn encode<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>> {
-    let mut bytes = Vec::with_capacity(32);
-    let mut serializer = rmp_serde::Serializer::new(&mut bytes).with_struct_map().with_human_readable();
+    encoded(value, |bytes| Ok(bytes.to_vec()))
+}
+
+/// Encodes a value for as long as it is used; most are put into a larger whole at once.
+pub(crate) fn encoded<T: Serialize + ?Sized, R>(value: &T, use_it: impl FnOnce(&[u8]) -> Result<R>) -> Result<R> {
+    // Taken, and not borrowed: the value's own code may use sessions.
+    let mut bytes = BUFFER.take();
+    bytes.clear();
+    let result = encode_into(value, &mut bytes).and_then(|()| use_it(&bytes));
+    if bytes.capacity() <= KEPT {
+        BUFFER.set(bytes);
+    }
+    result
+}
+
+fn encode_into<T: Serialize + ?Sized>(value: &T, bytes: &mut Vec<u8>) -> Result<()> {
+    let mut serializer = rmp_serde::Serializer::new(&mut *bytes).with_struct_map().with_human_readable();
     value.serialize(&mut serializer).map_err(|_| wrong::<T>(ErrorKind::Encode, "cannot be kept in a session"))?;
     // Every level takes a byte. What is deeper could not be read back.
-    if bytes.len() > DEEPEST && IgnoredAny::deserialize(&mut deserializer(&mut &*bytes, DEEPEST)).is_err() {
+    if bytes.len() > DEEPEST && IgnoredAny::deserialize(&mut deserializer(&bytes, DEEPEST)).is_err() {
         return Err(wrong::<T>(ErrorKind::Encode, "is nested too deeply to be kept in a session"));
     }
-    Ok(bytes)
+    Ok(())
 }
 
 /// Decodes a value; what follows it, or is of another type, is an error.
 pub(crate) fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T> {
-    let mut rest = bytes;
-    let value = T::deserialize(&mut deserializer(&mut rest, DEEPEST_STEPS))
+    let mut deserializer = deserializer(&bytes, DEEPEST_STEPS);
+    let value = T::deserialize(&mut deserializer)
         .map_err(|_| wrong::<T>(ErrorKind::Decode, "is not what the session holds under this key"))?;
-    if !rest.is_empty() {
+    if !is_at_end(&mut deserializer) {
         return Err(Error::new(ErrorKind::Decode, "a stored value is damaged"));
     }
     Ok(value)
 }
 
-type Deserializer<R> = rmp_serde::Deserializer<ReadReader<R>, HumanReadableConfig<DefaultConfig>>;
+type Deserializer<'a, B> = rmp_serde::Deserializer<ReadRefReader<'a, B>, HumanReadableConfig<DefaultConfig>>;
 
-fn deserializer<R: std::io::Read>(bytes: R, deepest: usize) -> Deserializer<R> {
-    let mut deserializer = rmp_serde::Deserializer::new(bytes).with_human_readable();
+/// Reads in place, without a buffer of its own.
+fn deserializer<B: AsRef<[u8]>>(bytes: &B, deepest: usize) -> Deserializer<'_, B> {
+    let mut deserializer = rmp_serde::Deserializer::from_read_ref(bytes).with_human_readable();
     deserializer.set_max_depth(deepest);
     deserializer
+}
+
+/// Whether nothing follows. The reader does not tell where it is; but what is no number fails behind its first byte, and
+/// only where there is none does that byte fail.
+fn is_at_end<B: AsRef<[u8]>>(deserializer: &mut Deserializer<'_, B>) -> bool {
+    matches!(u64::deserialize(deserializer), Err(rmp_serde::decode::Error::InvalidMarkerRead(_)))
 }
 
 /// Decodes the value of a key; an error says which.
@@ -56,8 +88,7 @@ pub(crate) struct Encoded<'a>(pub(crate) &'a [u8]);
 
 impl Serialize for Encoded<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
-        let mut rest = self.0;
-        serde_transcode::transcode(&mut deserializer(&mut rest, DEEPEST_STEPS), serializer)
+        serde_transcode::transcode(&mut deserializer(&self.0, DEEPEST_STEPS), serializer)
     }
 }
 
@@ -133,6 +164,16 @@ mod tests {
         let error = decode::<Shape>(&bytes).expect_err("no such shape");
         assert!(!format!("{error} {error:?}").contains("three"), "an error quotes no value: {error:?}");
         assert_eq!(decode::<u8>(&encode(&300).expect("encodes")).expect_err("too large").kind(), ErrorKind::Decode);
+    }
+
+    #[test]
+    fn what_follows_a_value_is_an_error() {
+        for follows in 0..=255 {
+            for more in [&[][..], &[0], &[1, 2, 3]] {
+                let bytes = [&encode("three").expect("encodes"), &[follows][..], more].concat();
+                assert_eq!(decode::<String>(&bytes).expect_err("damaged").kind(), ErrorKind::Decode, "{follows:#x}");
+            }
+        }
     }
 
     // defect 18

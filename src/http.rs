@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use http::header::{CONTENT_TYPE, COOKIE, HeaderMap, HeaderName, HeaderValue};
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, COOKIE, HeaderMap, HeaderName, HeaderValue, SET_COOKIE, VARY};
 use http::{Response, StatusCode, Uri, uri};
 
 use crate::adapter::{ErrorAnswer, RequestHeaders, ResponseHead};
@@ -29,7 +29,9 @@ impl RequestHeaders for (&Uri, &HeaderMap) {
 
 impl ResponseHead for HeaderMap {
     fn headers(&self, name: &str, show: &mut dyn FnMut(&[u8])) {
-        self.get_all(name).iter().for_each(|value| show(value.as_bytes()));
+        if let Some(name) = parse(name) {
+            self.get_all(name).iter().for_each(|value| show(value.as_bytes()));
+        }
     }
 
     fn append(&mut self, name: &str, value: Cow<'static, str>) {
@@ -51,7 +53,17 @@ fn header(name: &str, value: Cow<'static, str>) -> Option<(HeaderName, HeaderVal
         Cow::Borrowed(value) => HeaderValue::from_static(value),
         Cow::Owned(value) => HeaderValue::from_maybe_shared(bytes::Bytes::from(value)).ok()?,
     };
-    Some((HeaderName::from_bytes(name.as_bytes()).ok()?, value))
+    Some((parse(name)?, value))
+}
+
+fn parse(name: &str) -> Option<HeaderName> {
+    // Those of nearly every response need no parsing.
+    match name {
+        "vary" => Some(VARY),
+        "cache-control" => Some(CACHE_CONTROL),
+        "set-cookie" => Some(SET_COOKIE),
+        other => HeaderName::from_bytes(other.as_bytes()).ok(),
+    }
 }
 
 impl From<ErrorAnswer> for Response<String> {

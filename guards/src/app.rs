@@ -70,13 +70,13 @@ impl Subject {
         }
     }
 
-    /// Handlers with sessions, and a session of six values, about 300 bytes.
+    /// Handlers with sessions, and a session of six values.
     fn with_sessions(sessions: SessionManager, operation: Operation) -> Self {
         let app = Router::new()
             .route("/untouched", get(|| async { "ok" }))
             .route("/read", get(read))
             .route("/write", get(write))
-            .route("/new", get(write))
+            .route("/new", get(fill))
             .route("/fill", get(fill))
             .layer(sessions.layer())
             .with_state(());
@@ -92,7 +92,7 @@ impl Subject {
     fn without_sessions(operation: Operation) -> Self {
         let app = Router::new()
             .route("/untouched", get(|| async { "ok" }))
-            .route("/read", get(|| async { Ok::<_, cloakroom::Error>(email()) }))
+            .route("/read", get(|| async { Ok::<_, cloakroom::Error>(EMAIL.to_owned()) }))
             .route("/write", get(|| async { Ok::<_, cloakroom::Error>("ok") }))
             .route("/new", get(|| async { Ok::<_, cloakroom::Error>("ok") }))
             .layer(tower::layer::layer_fn(|inner| inner))
@@ -139,9 +139,7 @@ fn shared(text: &str) -> HeaderValue {
     value
 }
 
-fn email() -> String {
-    "ana.maria.silva@example.org".to_owned()
-}
+const EMAIL: &str = "ana.maria.silva@example.org";
 
 async fn read(session: Session) -> Result<String> {
     Ok(session.get("email")?.unwrap_or_default())
@@ -154,11 +152,18 @@ async fn write(session: Session) -> Result<&'static str> {
 }
 
 async fn fill(session: Session) -> Result<&'static str> {
-    session.set("email", email())?;
-    session.set("name", "Ana Maria Silva")?;
-    session.set("roles", ["editor", "reviewer", "moderator"])?;
-    session.set("return_to", "/articles/2026/11/how-to-keep-a-session/comments?page=3")?;
-    session.set("cart", [("book-978-0131103627", 1), ("mug-blue", 2), ("poster-a2-rust", 1)])?;
-    session.set("csrf", "b3f1c2a7d9e84f60a1b2c3d4e5f60718")?;
+    for (key, value) in VALUES {
+        session.set(key, value)?;
+    }
     Ok("ok")
 }
+
+/// With their keys, about 300 bytes.
+const VALUES: [(&str, &str); 6] = [
+    ("email", EMAIL),
+    ("name", "Ana Maria Silva"),
+    ("roles", "editor,reviewer,moderator"),
+    ("return_to", "/articles/2026/11/how-to-keep-a-session/comments?page=3"),
+    ("cart", "book-978-0131103627:1,mug-blue:2,poster-a2-rust:1,notebook-a5-dotted:3"),
+    ("csrf", "b3f1c2a7d9e84f60a1b2c3d4e5f60718"),
+];

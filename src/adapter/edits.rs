@@ -142,7 +142,7 @@ impl HeaderEdits {
         if self.change == TicketChange::None && !self.passing {
             return;
         }
-        if !has_token(response, "cache-control", "no-store") {
+        if !has_token(response, "cache-control", &["no-store"]) {
             response.replace("cache-control", Cow::Borrowed("no-store"));
         }
         let mut append = |cookie| response.append("set-cookie", Cow::Owned(cookie));
@@ -156,15 +156,17 @@ impl HeaderEdits {
 }
 
 fn vary(response: &mut impl ResponseHead, name: Cow<'static, str>) {
-    if !has_token(response, "vary", &name) && !has_token(response, "vary", "*") {
+    if !has_token(response, "vary", &[&name, "*"]) {
         response.append("vary", name);
     }
 }
 
-fn has_token(response: &impl ResponseHead, header: &str, token: &str) -> bool {
+/// Whether a header that is a list has one of these words.
+fn has_token(response: &impl ResponseHead, header: &str, tokens: &[&str]) -> bool {
     let mut found = false;
     response.headers(header, &mut |value| {
-        found |= value.split(|&byte| byte == b',').any(|part| part.trim_ascii().eq_ignore_ascii_case(token.as_bytes()));
+        let mut parts = value.split(|&byte| byte == b',').map(<[u8]>::trim_ascii);
+        found |= parts.any(|part| tokens.iter().any(|token| part.eq_ignore_ascii_case(token.as_bytes())));
     });
     found
 }

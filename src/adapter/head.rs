@@ -114,11 +114,13 @@ impl<V: AsRef<[u8]> + Send + Sync + 'static> Head<V> {
     /// ```
     pub fn of(request: &impl RequestHeaders<Value = V>, manager: &SessionManager) -> Self {
         let mut cookies = request.cookies();
+        let cookie = cookies.next();
         Self {
-            cookie: cookies.next(),
             more_cookies: cookies.collect(),
             ticket: manager.ticket_header().and_then(|name| request.header(name)),
-            seems_insecure: manager.minds_insecure_transport() && seems_insecure(request),
+            // Whose browser drops the cookie comes without one.
+            seems_insecure: cookie.is_none() && manager.minds_insecure_transport() && seems_insecure(request),
+            cookie,
         }
     }
 }

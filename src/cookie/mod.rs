@@ -5,4 +5,4 @@ mod parse;
 
 pub(crate) use config::Cookie;
 pub use config::{CookieConfig, SameSite};
-pub(crate) use parse::candidates;
+pub(crate) use parse::{candidates, pairs, value_of};

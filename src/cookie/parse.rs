@@ -4,11 +4,28 @@
 ///
 /// Whatever a stranger sends is split as a browser would have joined it; what makes no sense is passed over.
 pub(crate) fn candidates<'a>(header: &'a [u8], name: &'a str) -> impl Iterator<Item = &'a [u8]> {
-    header.split(|&byte| byte == b';').filter_map(move |pair| {
-        let value = pair.trim_ascii_start().strip_prefix(name.as_bytes())?.trim_ascii_start().strip_prefix(b"=")?;
-        let value = value.trim_ascii();
-        Some(value.strip_prefix(b"\"").and_then(|rest| rest.strip_suffix(b"\"")).unwrap_or(value))
+    pairs(header).filter_map(move |pair| value_of(pair, name))
+}
+
+/// The cookies of the header, each with its name.
+pub(crate) fn pairs(header: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut rest = Some(header);
+    std::iter::from_fn(move || {
+        let header = rest?;
+        let (pair, behind) = match memchr::memchr(b';', header) {
+            Some(end) => (&header[..end], Some(&header[end + 1..])),
+            None => (header, None),
+        };
+        rest = behind;
+        Some(pair)
     })
+}
+
+/// The value of a pair of this name.
+pub(crate) fn value_of<'a>(pair: &'a [u8], name: &str) -> Option<&'a [u8]> {
+    let value = pair.trim_ascii_start().strip_prefix(name.as_bytes())?.trim_ascii_start().strip_prefix(b"=")?;
+    let value = value.trim_ascii();
+    Some(value.strip_prefix(b"\"").and_then(|rest| rest.strip_suffix(b"\"")).unwrap_or(value))
 }
 
 #[cfg(test)]

@@ -78,13 +78,17 @@ impl BoundedStore {
         self.has_index() && !self.store.expires_by_itself()
     }
 
-    pub(super) async fn load(&self, patience: &Patience, key: &StoreKey, now: Timestamp) -> Result<Option<Record>> {
+    /// Loads where the store can answer at once.
+    pub(super) fn try_load(&self, key: &StoreKey, now: Timestamp) -> Option<Result<Option<Record>>> {
         let watch = Stopwatch::start();
-        match self.store.try_load(key, now) {
-            Some(answer) => {
-                self.events.answered("load", watch, &answer, 1);
-                answer
-            }
+        let answer = self.store.try_load(key, now)?;
+        self.events.answered("load", watch, &answer, 1);
+        Some(answer)
+    }
+
+    pub(super) async fn load(&self, patience: &Patience, key: &StoreKey, now: Timestamp) -> Result<Option<Record>> {
+        match self.try_load(key, now) {
+            Some(answer) => answer,
             None => Ok(self.attempt("load", patience, || self.store.load(key, now)).await?.0),
         }
     }
@@ -100,7 +104,7 @@ impl BoundedStore {
     ) -> Result<Created> {
         let (created, tries) = self.attempt("create", patience, || self.store.create(key, record, now)).await?;
         if created == Created::AlreadyExists && tries > 1 {
-            let found = self.load(patience, key, now).await?;
+            let found = Box::pin(self.load(patience, key, now)).await?;
             if found.is_some_and(|found| found.revision == record.revision) {
                 return Ok(Created::Created);
             }
@@ -161,21 +165,39 @@ impl BoundedStore {
         patience: &Patience,
         call: impl Fn() -> BoxFuture<'a, Result<T>>,
     ) -> Result<(T, u32)> {
-        let mut tries = 1;
-        loop {
+        let watch = Stopwatch::start();
+        let answer = patience.wait(call()).await;
+        self.events.answered(verb, watch, &answer, 1);
+        let error = match answer {
+            Ok(answer) => return Ok((answer, 1)),
+            Err(error) => error,
+        };
+        if error.kind() != ErrorKind::Unavailable {
+            return Err(error);
+        }
+        Box::pin(self.attempt_again(verb, patience, call, error)).await
+    }
+
+    async fn attempt_again<'a, T>(
+        &self,
+        verb: &'static str,
+        patience: &Patience,
+        call: impl Fn() -> BoxFuture<'a, Result<T>>,
+        mut error: Error,
+    ) -> Result<(T, u32)> {
+        for tries in 2..=TRIES {
+            if !patience.pause(Duration::from_millis(20)).await {
+                return Err(error);
+            }
             let watch = Stopwatch::start();
             let answer = patience.wait(call()).await;
             self.events.answered(verb, watch, &answer, tries);
             match answer {
                 Ok(answer) => return Ok((answer, tries)),
-                Err(error) if error.kind() == ErrorKind::Unavailable && tries < TRIES => {
-                    if !patience.pause(Duration::from_millis(20)).await {
-                        return Err(error);
-                    }
-                    tries += 1;
-                }
-                Err(error) => return Err(error),
+                Err(again) if again.kind() == ErrorKind::Unavailable => error = again,
+                Err(other) => return Err(other),
             }
         }
+        Err(error)
     }
 }

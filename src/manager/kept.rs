@@ -14,22 +14,27 @@ use crate::session::{ChangeLog, Draft};
 use crate::store::{Created, Swap, Touched};
 use crate::token::Token;
 
+/// What is rarely done is in boxes, so that the future of a commit is small.
 impl SessionManager {
     /// Does what there is to do, and answers what the store has then and what the response says about it.
     pub(super) async fn carry_out(&self, patience: &Patience, work: &mut Work) -> Result<Outcome> {
         let now = self.now();
         // Before anything is ended: a login that is refused leaves the visitor's session as it was.
-        let reserved = self.reserve_ticket(patience, work, now).await?;
+        let reserved = if self.begins_with_a_place(work) {
+            Some(Box::pin(self.reserve_ticket(patience, work, now)).await?)
+        } else {
+            None
+        };
         let mut reply = match self.end_destroyed(patience, work, now).await {
             Ok(reply) => reply,
             Err(error) => {
                 if let Some((_, reserved)) = reserved {
-                    self.give_up(patience, reserved).await;
+                    Box::pin(self.give_up(patience, reserved)).await;
                 }
                 return Err(error);
             }
         };
-        let Some(Held::Kept(ticket)) = work.held.clone() else {
+        let Some(Held::Kept(ticket)) = &mut work.held else {
             if !work.begins() {
                 return Ok((None, reply));
             }
@@ -39,7 +44,7 @@ impl SessionManager {
             let ticket = match reserved {
                 Some((token, reserved)) => {
                     let key = reserved.key;
-                    let record = self.take_up(patience, reserved).await?;
+                    let record = Box::pin(self.take_up(patience, reserved)).await?;
                     self.events().created(&record);
                     Ticket { token, key, record }
                 }
@@ -55,31 +60,29 @@ impl SessionManager {
             return Err(needs_cookie());
         }
         let changed = work.draft.differs_from(&ticket.record) || work.log.clears();
-        let ticket = if let Some(renewal) = renewal {
-            match self.renew(patience, renewal, ticket.clone(), work.draft.clone(), &mut work.log, now).await {
+        if let Some(renewal) = renewal {
+            let renewed = self.renew(patience, renewal, ticket.clone(), work.draft.clone(), &mut work.log, now);
+            match Box::pin(renewed).await {
                 // That its time could not be kept is no reason to fail a request that only read.
                 Err(error) if renewal == Renewal::Periodic && !changed && error.kind() != ErrorKind::Ended => {
                     events::renewal_failed(ticket.record.handle, &error);
-                    ticket
                 }
-                renewed => renewed?,
+                renewed => *ticket = renewed?,
             }
         } else if changed {
-            self.write(patience, ticket, work.draft.clone(), &mut work.log, now).await?
+            self.write(patience, ticket, &work.draft, &mut work.log, now).await?;
         } else if work.active && self.touch_due(&ticket.record, &work.draft, now)? {
-            self.touch(patience, ticket, work.can_issue, now).await?
-        } else {
-            ticket
-        };
+            self.touch(patience, ticket, work.can_issue, now).await?;
+        }
         // The cookie lives as long as the session does, to the exactness with which activity is noted.
         let draft = Draft::trusted(&ticket.record, 0);
         let extended = ticket.record.seen != seen && self.lifetime_of(&draft)?.cookie_kind() == CookieKind::Persistent;
         let relived = work.draft.absolute_deadline.is_some();
         let changed = ticket.token != token || relived || extended;
         if changed && work.can_issue {
-            reply = Some(self.issue(&ticket, &draft)?);
+            reply = Some(self.issue(ticket, &draft)?);
         }
-        Ok((Some(Held::Kept(ticket)), reply))
+        Ok((work.held.take(), reply))
     }
 
     /// Ends what the request destroyed.
@@ -87,7 +90,7 @@ impl SessionManager {
         let mut reply = None;
         while let Some(Held::Kept(ticket)) = work.ending.last() {
             // The cookie goes with the session: one that another request has ended may have a successor by now.
-            let ended = self.end(patience, ticket.key, ticket.record.handle, now).await?;
+            let ended = Box::pin(self.end(patience, ticket.key, ticket.record.handle, now)).await?;
             if ended {
                 self.0.endings.over(ticket.record.handle);
                 self.events().destroyed(&ticket.record);
@@ -98,21 +101,18 @@ impl SessionManager {
         Ok(reply)
     }
 
-    /// A place for the session that this request begins by a login, where users may have so many only.
-    async fn reserve_ticket(
-        &self,
-        patience: &Patience,
-        work: &mut Work,
-        now: Timestamp,
-    ) -> Result<Option<(Token, Reserved)>> {
-        if work.held.is_some() || !work.can_issue || !self.needs_place(None, work.draft.user.as_deref()) {
-            return Ok(None);
-        }
+    /// Whether this request begins a session by a login, where users may have so many only.
+    fn begins_with_a_place(&self, work: &Work) -> bool {
+        work.held.is_none() && work.can_issue && self.needs_place(None, work.draft.user.as_deref())
+    }
+
+    /// A place for the session that this request begins.
+    async fn reserve_ticket(&self, patience: &Patience, work: &mut Work, now: Timestamp) -> Result<(Token, Reserved)> {
         self.0.sweeper.start(self);
         let (token, handle) = Token::with_handle();
         let record = self.first_record(work, handle, now)?;
         let reserved = self.reserve(patience, token.store_key(), record, &work.ending, None).await?;
-        Ok(Some((token, reserved)))
+        Ok((token, reserved))
     }
 
     async fn create(&self, patience: &Patience, work: &mut Work, now: Timestamp) -> Result<Ticket> {
@@ -132,27 +132,53 @@ impl SessionManager {
     pub(super) async fn write(
         &self,
         patience: &Patience,
-        mut ticket: Ticket,
-        mut draft: Draft,
+        ticket: &mut Ticket,
+        draft: &Draft,
         log: &mut ChangeLog,
         now: Timestamp,
-    ) -> Result<Ticket> {
+    ) -> Result<()> {
+        let Some(current) = self.write_over(patience, ticket, draft, now).await? else { return Ok(()) };
+        Box::pin(self.write_again(patience, ticket, current, log, now)).await
+    }
+
+    async fn write_again(
+        &self,
+        patience: &Patience,
+        ticket: &mut Ticket,
+        mut current: Record,
+        log: &mut ChangeLog,
+        now: Timestamp,
+    ) -> Result<()> {
         let mut retry = Retry::new();
         loop {
-            let record = self.next_record(&ticket.record, &draft, now)?;
-            match self.store()?.swap(patience, &ticket.key, ticket.record.revision, &record, now).await? {
-                Swap::Swapped => {
-                    self.events().saved(&record);
-                    return Ok(Ticket { record, ..ticket });
-                }
-                Swap::Gone => return Err(ended()),
-                Swap::Conflict(current) => {
-                    retry.next(patience).await?;
-                    self.events().tell(Event::Conflict { handle: current.handle, attempt: retry.attempt });
-                    ticket = self.catch_up(patience, ticket, current, now).await?;
-                    draft = self.redraft(&ticket, log)?;
-                }
+            retry.next(patience).await?;
+            self.events().tell(Event::Conflict { handle: current.handle, attempt: retry.attempt });
+            *ticket = self.catch_up(patience, ticket.clone(), current, now).await?;
+            let draft = self.redraft(ticket, log)?;
+            match self.write_over(patience, ticket, &draft, now).await? {
+                None => return Ok(()),
+                Some(newer) => current = newer,
             }
+        }
+    }
+
+    /// Answers the record that is there by now, if it is not the one that the ticket has.
+    async fn write_over(
+        &self,
+        patience: &Patience,
+        ticket: &mut Ticket,
+        draft: &Draft,
+        now: Timestamp,
+    ) -> Result<Option<Record>> {
+        let record = self.next_record(&ticket.record, draft, now)?;
+        match self.store()?.swap(patience, &ticket.key, ticket.record.revision, &record, now).await? {
+            Swap::Swapped => {
+                self.events().saved(&record);
+                ticket.record = record;
+                Ok(None)
+            }
+            Swap::Gone => Err(ended()),
+            Swap::Conflict(current) => Ok(Some(current)),
         }
     }
 
@@ -183,23 +209,21 @@ impl SessionManager {
     async fn touch(
         &self,
         patience: &Patience,
-        mut ticket: Ticket,
+        ticket: &mut Ticket,
         before_the_head: bool,
         now: Timestamp,
-    ) -> Result<Ticket> {
-        let touched = self.touch_once(patience, &mut ticket, now).await?;
+    ) -> Result<()> {
+        let touched = self.touch_once(patience, ticket, now).await?;
         if before_the_head || touched == Some(Touched::Touched) || touched.is_none() {
             // If the session was changed or ended, whoever did it has noted the activity, or has the last word.
-            return Ok(ticket);
+            return Ok(());
         }
         // A WebSocket goes on for hours after that.
-        match self.touch_newest(patience, ticket.clone(), now).await {
-            Err(error) if error.kind() != ErrorKind::Ended => {
-                events::touch_failed(ticket.record.handle, &error);
-                Ok(ticket)
-            }
-            result => result,
+        match Box::pin(self.touch_newest(patience, ticket.clone(), now)).await {
+            Err(error) if error.kind() != ErrorKind::Ended => events::touch_failed(ticket.record.handle, &error),
+            newest => *ticket = newest?,
         }
+        Ok(())
     }
 
     /// Notes the activity in the newest record of a session that changed.

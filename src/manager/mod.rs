@@ -21,6 +21,7 @@ use std::time::Duration;
 pub use backend::Backend;
 pub use builder::{LimitPolicy, OutagePolicy, SessionManagerBuilder};
 pub use end::SessionInfo;
+pub(crate) use open::{Loaded, Search};
 pub(crate) use patience::Patience;
 
 use crate::adapter::{RequestHead, ToTheEnd};

@@ -24,32 +24,89 @@ enum Opened {
     Nothing,
     /// A session, and whether the visitor has yet to be told its new ticket.
     Session(Ticket, Draft, bool),
+    /// A session that has moved: its marker.
+    Moved(Ticket),
     /// A session that has moved to a ticket that this visitor is just being given.
     Replaced,
     /// What nobody can read.
     Unreadable(Error),
 }
 
+/// How far the opening of a session comes without waiting for anybody.
+pub(crate) enum Loaded {
+    Open(Box<Open>),
+    Waits(Search),
+}
+
+/// A session that is being opened, and the tickets that have not been looked up yet.
+pub(crate) struct Search {
+    open: Box<Open>,
+    tickets: [Option<(Channel, Token)>; MOST_TICKETS],
+}
+
 impl SessionManager {
-    /// Opens the session of a request; an empty one where no ticket opens any.
-    pub(crate) async fn load(&self, session: &Session) -> Result<Box<Open>> {
+    /// Opens the session of a request, an empty one where no ticket opens any, as far as nobody has to be waited for.
+    pub(crate) fn load_at_once(&self, session: &Session) -> Result<Loaded> {
         let mut open = Box::new(Open::empty(self.settings().record_limit));
-        let loaded = match &self.0.keeper {
-            Keeper::Store(_) => {
-                let tickets = self.tickets(session, &mut open);
-                self.load_first(session.patience(), tickets, &mut open).await
+        let store = match &self.0.keeper {
+            Keeper::Store(store) => store,
+            Keeper::Sealed(sealer, None) => {
+                self.unseal_at_once(sealer, session, &mut open);
+                return Ok(Loaded::Open(open));
             }
+            Keeper::Sealed(_, Some(_)) => {
+                let tickets = [const { None }; MOST_TICKETS];
+                return Ok(Loaded::Waits(Search { open, tickets }));
+            }
+        };
+        let mut tickets = self.tickets(session, &mut open);
+        let now = self.now();
+        for place in &mut tickets {
+            let Some((channel, token)) = place.take() else { break };
+            let key = token.store_key();
+            let opened = match store.try_load(&key, now) {
+                Some(Ok(None)) => Opened::Nothing,
+                Some(Ok(Some(record))) if record.kind != RecordKind::Moved => {
+                    self.opened_by(Ticket { token, key, record }).or_else(unreadable)?
+                }
+                Some(Err(error)) => match unreadable(error) {
+                    Ok(opened) => opened,
+                    Err(error) => return self.without_a_store(open, error).map(Loaded::Open),
+                },
+                // The store has to be waited for.
+                _ => {
+                    *place = Some((channel, token));
+                    return Ok(Loaded::Waits(Search { open, tickets }));
+                }
+            };
+            if self.take_over(&mut open, channel, opened)? {
+                break;
+            }
+        }
+        Ok(Loaded::Open(open))
+    }
+
+    /// Goes on with a search that has to wait for the store.
+    pub(crate) async fn load(&self, session: &Session, search: Search) -> Result<Box<Open>> {
+        let Search { mut open, tickets } = search;
+        let loaded = match &self.0.keeper {
+            Keeper::Store(_) => self.load_first(session.patience(), tickets, &mut open).await,
             Keeper::Sealed(sealer, _) => self.unseal(sealer, session, &mut open).await,
         };
         match loaded {
             Ok(()) => Ok(open),
-            Err(error) if self.settings().outage == OutagePolicy::Anonymous => {
-                self.events().tell(Event::Outage { error: &error });
-                open.standing = Standing::Outage;
-                Ok(open)
-            }
-            Err(error) => Err(error),
+            Err(error) => self.without_a_store(open, error),
         }
+    }
+
+    /// What a request gets whose store is away.
+    fn without_a_store(&self, mut open: Box<Open>, error: Error) -> Result<Box<Open>> {
+        if self.settings().outage != OutagePolicy::Anonymous {
+            return Err(error);
+        }
+        self.events().tell(Event::Outage { error: &error });
+        open.standing = Standing::Outage;
+        Ok(open)
     }
 
     /// The tickets of the request that have the form of one: of the header first, then of the cookies in their order.
@@ -89,29 +146,38 @@ impl SessionManager {
         open: &mut Open,
     ) -> Result<()> {
         for (channel, token) in tickets.into_iter().flatten() {
-            match self.open_ticket(patience, token).await? {
-                Opened::Session(ticket, draft, moved) => {
-                    self.events().loaded(&ticket.record);
-                    open.channel = channel;
-                    open.standing = Standing::Usable;
-                    open.handle = Some(ticket.record.handle);
-                    open.draft = draft;
-                    if moved {
-                        open.reply = self.issue(&ticket, &open.draft)?;
-                    }
-                    open.held = Some(Held::Kept(ticket));
-                    return Ok(());
-                }
-                // Another cookie of the name may still open a session.
-                Opened::Replaced => {
-                    self.events().refused(Refusal::Replaced);
-                    open.standing = Standing::Replaced;
-                }
-                Opened::Nothing => self.events().refused(Refusal::Unknown),
-                Opened::Unreadable(error) => self.events().unreadable(&error),
+            let opened = self.open_ticket(patience, token).await?;
+            if self.take_over(open, channel, opened)? {
+                break;
             }
         }
         Ok(())
+    }
+
+    /// Makes what a ticket opens the session of the request; answers whether that ends the search.
+    fn take_over(&self, open: &mut Open, channel: Channel, opened: Opened) -> Result<bool> {
+        match opened {
+            Opened::Session(ticket, draft, moved) => {
+                self.events().loaded(&ticket.record);
+                open.channel = channel;
+                open.standing = Standing::Usable;
+                open.handle = Some(ticket.record.handle);
+                open.draft = draft;
+                if moved {
+                    open.reply = self.issue(&ticket, &open.draft)?;
+                }
+                open.held = Some(Held::Kept(ticket));
+                return Ok(true);
+            }
+            // Another cookie of the name may still open a session.
+            Opened::Replaced => {
+                self.events().refused(Refusal::Replaced);
+                open.standing = Standing::Replaced;
+            }
+            Opened::Nothing | Opened::Moved(_) => self.events().refused(Refusal::Unknown),
+            Opened::Unreadable(error) => self.events().unreadable(&error),
+        }
+        Ok(false)
     }
 
     async fn open_ticket(&self, patience: &Patience, token: Token) -> Result<Opened> {
@@ -122,13 +188,20 @@ impl SessionManager {
             Ok(None) => return Ok(Opened::Nothing),
             Err(error) => return unreadable(error),
         };
-        let result = match record.kind {
-            RecordKind::Live => self.opened(Ticket { token, key, record }, false),
-            // Nobody has the ticket of a pending record yet.
-            RecordKind::Pending => return Ok(Opened::Nothing),
-            RecordKind::Moved => self.open_moved(patience, Ticket { token, key, record }, now).await,
+        let opened = match self.opened_by(Ticket { token, key, record }) {
+            Ok(Opened::Moved(marker)) => self.open_moved(patience, marker, now).await,
+            opened => opened,
         };
-        result.or_else(unreadable)
+        opened.or_else(unreadable)
+    }
+
+    fn opened_by(&self, ticket: Ticket) -> Result<Opened> {
+        match ticket.record.kind {
+            RecordKind::Live => self.opened(ticket, false),
+            // Nobody has the ticket of a pending record yet.
+            RecordKind::Pending => Ok(Opened::Nothing),
+            RecordKind::Moved => Ok(Opened::Moved(ticket)),
+        }
     }
 
     fn opened(&self, ticket: Ticket, moved: bool) -> Result<Opened> {

@@ -1,7 +1,7 @@
 //! Bounds on waiting for a store: one for all that a request waits, and one for retries after a conflict.
 
 use std::future::{Future, poll_fn};
-use std::pin::pin;
+use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::Poll;
 use std::time::Duration;
@@ -23,14 +23,14 @@ impl Patience {
         Self { limit, spent_micros: AtomicU64::new(0) }
     }
 
-    /// Waits for a verb of the store, no longer than what is left. A verb that answers at once costs no timer.
-    pub(crate) async fn wait<T>(&self, verb: impl Future<Output = Result<T>>) -> Result<T> {
-        let mut verb = pin!(verb);
-        if let Poll::Ready(result) = poll_fn(|cx| Poll::Ready(verb.as_mut().poll(cx))).await {
+    /// Waits for a verb of the store, no longer than what is left. A verb that answers at once costs no timer, nor the room
+    /// for one.
+    pub(crate) async fn wait<T>(&self, mut verb: impl Future<Output = Result<T>> + Unpin) -> Result<T> {
+        if let Poll::Ready(result) = poll_fn(|cx| Poll::Ready(Pin::new(&mut verb).poll(cx))).await {
             return result;
         }
         let start = Instant::now();
-        let result = timeout(self.left(), verb).await;
+        let result = Box::pin(timeout(self.left(), verb)).await;
         self.spend(start);
         result.unwrap_or_else(|_| {
             Err(Error::new(ErrorKind::Unavailable, format!("the store did not answer within {:?}", self.limit)))
@@ -44,7 +44,7 @@ impl Patience {
             return false;
         }
         let start = Instant::now();
-        sleep(pause).await;
+        Box::pin(sleep(pause)).await;
         self.spend(start);
         true
     }

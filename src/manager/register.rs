@@ -65,19 +65,19 @@ impl SessionManager {
         let now = self.now();
         let base = work.held.as_ref().map(Held::record);
         let ended = match (base, made) {
-            (None, Made::Changed(record)) => return self.register_new(patience, work, record, now).await,
+            (None, Made::Changed(record)) => return Box::pin(self.register_new(patience, work, record, now)).await,
             (_, Made::Nothing) | (None, Made::Seen(_)) => false,
             (Some(base), Made::Changed(record)) if base.user != record.user => {
-                self.move_entry(patience, base, record, now).await?;
+                Box::pin(self.move_entry(patience, base, record, now)).await?;
                 false
             }
             (Some(_), Made::Changed(record) | Made::Seen(record)) => {
-                self.update_entry(patience, record, now).await?;
+                Box::pin(self.update_entry(patience, record, now)).await?;
                 false
             }
         };
         self.tell_made(work, made);
-        Ok(self.strike_out(patience, work, now).await? || ended)
+        Ok(Box::pin(self.strike_out(patience, work, now)).await? || ended)
     }
 
     async fn register_new(

@@ -62,7 +62,10 @@ impl SessionManager {
                     if moved && renewal == Renewal::Periodic {
                         // Another request has just renewed it; that serves for both.
                         let changed = draft.differs_from(&ticket.record) || log.clears();
-                        return if changed { self.write(patience, ticket, draft, log, now).await } else { Ok(ticket) };
+                        if changed {
+                            self.write(patience, &mut ticket, &draft, log, now).await?;
+                        }
+                        return Ok(ticket);
                     }
                     continue;
                 }

@@ -20,12 +20,50 @@ pub(super) enum Made {
     Changed(Record),
 }
 
+/// A session that a request brought.
+struct Sealed {
+    record: Record,
+    draft: Draft,
+    by_older_secret: bool,
+}
+
 impl SessionManager {
     /// Opens the session that a request brought; an empty one where it brought none that the seal holds for.
+    pub(super) fn unseal_at_once(&self, sealer: &Sealer, session: &Session, open: &mut Open) {
+        let mut sealed = None;
+        open.cookie_sent = self.each_sealed(sealer, session, |one| {
+            sealed = Some(one);
+            true
+        });
+        if let Some(sealed) = sealed {
+            self.open_sealed(open, sealed);
+        }
+    }
+
+    /// The same where a register knows which sessions are live: if the first is not, there may be another.
     pub(super) async fn unseal(&self, sealer: &Sealer, session: &Session, open: &mut Open) -> Result<()> {
         let now = self.now();
-        let mut sealed = [const { None }; MOST_CANDIDATES];
-        let mut count = 0;
+        let mut all = Vec::new();
+        open.cookie_sent = self.each_sealed(sealer, session, |one| {
+            all.push(one);
+            all.len() == MOST_CANDIDATES
+        });
+        for sealed in all {
+            match self.entry(session.patience(), &sealed.record, now).await? {
+                Entry::Live => {
+                    self.open_sealed(open, sealed);
+                    return Ok(());
+                }
+                Entry::Replaced => open.standing = Standing::Replaced,
+                Entry::None => self.events().refused(Refusal::Expired),
+            }
+        }
+        Ok(())
+    }
+
+    /// Shows what the seal holds for, until `take` says that it is enough; answers whether the request brought any cookie.
+    fn each_sealed(&self, sealer: &Sealer, session: &Session, mut take: impl FnMut(Sealed) -> bool) -> bool {
+        let now = self.now();
         let found = sealer.open(session.head(), |unsealed| {
             let Unsealed { record, by_older_secret } = match unsealed {
                 Ok(unsealed) => unsealed,
@@ -39,12 +77,7 @@ impl SessionManager {
                 return false;
             }
             match Draft::of(&record, self.settings().record_limit) {
-                Ok(draft) => {
-                    sealed[count] = Some((record, draft, by_older_secret));
-                    count += 1;
-                    // Without a register the first is the one; with one there may have to be another.
-                    !self.has_register() || count == MOST_CANDIDATES
-                }
+                Ok(draft) => take(Sealed { record, draft, by_older_secret }),
                 Err(error) => {
                     self.events().unreadable(&error);
                     false
@@ -54,24 +87,17 @@ impl SessionManager {
         if found == Found::Forged {
             self.events().refused(Refusal::Forged);
         }
-        open.cookie_sent = found != Found::Nothing;
-        for (record, draft, by_older_secret) in sealed.into_iter().flatten() {
-            match self.entry(session.patience(), &record, now).await? {
-                Entry::Live => {
-                    self.events().loaded(&record);
-                    self.0.endings.lives_on(record.handle, record.expires());
-                    open.standing = Standing::Usable;
-                    open.reseal = by_older_secret;
-                    open.handle = Some(record.handle);
-                    open.draft = draft;
-                    open.held = Some(Held::Sealed(record));
-                    return Ok(());
-                }
-                Entry::Replaced => open.standing = Standing::Replaced,
-                Entry::None => self.events().refused(Refusal::Expired),
-            }
-        }
-        Ok(())
+        found != Found::Nothing
+    }
+
+    fn open_sealed(&self, open: &mut Open, Sealed { record, draft, by_older_secret }: Sealed) {
+        self.events().loaded(&record);
+        self.0.endings.lives_on(record.handle, record.expires());
+        open.standing = Standing::Usable;
+        open.reseal = by_older_secret;
+        open.handle = Some(record.handle);
+        open.draft = draft;
+        open.held = Some(Held::Sealed(record));
     }
 
     /// Seals what the request made of its session, and takes away what it ended.

@@ -76,25 +76,31 @@ impl Record {
     /// # Ok(()) }
     /// ```
     pub fn encode(&self) -> Vec<u8> {
+        self.encode_behind(&[])
+    }
+
+    /// The same behind something else.
+    pub(crate) fn encode_behind(&self, front: &[u8]) -> Vec<u8> {
         let user = self.user.as_deref().unwrap_or_default();
-        let mut bytes = Vec::with_capacity(HEAD + user.len() + self.data.len());
+        let mut bytes = Vec::with_capacity(front.len() + HEAD + user.len() + self.data.len());
+        bytes.extend_from_slice(front);
         bytes.push(VERSION);
         bytes.push(match self.kind {
             RecordKind::Live => 0,
             RecordKind::Pending => 1,
             RecordKind::Moved => 2,
         });
-        bytes.extend(self.revision.counter.to_le_bytes());
-        bytes.extend(self.revision.tag.to_le_bytes());
-        bytes.extend(self.handle.as_bytes());
+        bytes.extend_from_slice(&self.revision.counter.to_le_bytes());
+        bytes.extend_from_slice(&self.revision.tag.to_le_bytes());
+        bytes.extend_from_slice(self.handle.as_bytes());
         for instant in [self.created, self.seen, self.idle_deadline, self.absolute_deadline] {
-            bytes.extend(instant.as_millis().to_le_bytes());
+            bytes.extend_from_slice(&instant.as_millis().to_le_bytes());
         }
         // The engine refuses longer names of users, so the length always fits.
         let length = self.user.as_ref().map_or(0, |user| u16::try_from(user.len()).map_or(u16::MAX, |n| n + 1));
-        bytes.extend(length.to_le_bytes());
-        bytes.extend(user.as_bytes());
-        bytes.extend(&*self.data);
+        bytes.extend_from_slice(&length.to_le_bytes());
+        bytes.extend_from_slice(user.as_bytes());
+        bytes.extend_from_slice(&self.data);
         bytes
     }
 
@@ -111,8 +117,12 @@ impl Record {
     /// assert_eq!(error.kind(), ErrorKind::Decode);
     /// ```
     pub fn decode(bytes: impl Into<Arc<[u8]>>) -> Result<Self> {
-        let all = bytes.into();
-        let mut reader = Reader(&all);
+        Self::decode_from(bytes.into(), 0)
+    }
+
+    /// The same from some place on.
+    pub(crate) fn decode_from(all: Arc<[u8]>, start: usize) -> Result<Self> {
+        let mut reader = Reader(all.get(start..).unwrap_or_default());
         let damaged = || Error::new(ErrorKind::Decode, "a stored record is damaged");
         match reader.array().ok_or_else(damaged)? {
             [VERSION] => {}
@@ -153,6 +163,46 @@ impl Record {
             record.data = Data { all: Some(all), start };
         }
         Ok(record)
+    }
+}
+
+/// Columns of a record in its encoded form, where they have a fixed place.
+pub(crate) struct Columns<'a>(&'a [u8; HEAD], &'a [u8]);
+
+impl<'a> Columns<'a> {
+    /// Of what [`Record::encode`] made; less reads as zeros.
+    pub(crate) fn of(bytes: &'a [u8]) -> Self {
+        let (head, rest) = bytes.split_first_chunk().unwrap_or((&[0; HEAD], &[]));
+        Self(head, rest)
+    }
+
+    pub(crate) fn revision(&self) -> Revision {
+        Revision { counter: self.number(2), tag: self.number(10) }
+    }
+
+    pub(crate) fn handle(&self) -> Handle {
+        Handle::from_bytes(self.array(18))
+    }
+
+    pub(crate) fn expires(&self) -> Timestamp {
+        Timestamp::from_millis(self.number(HEAD - 18).min(self.number(HEAD - 10)))
+    }
+
+    pub(crate) fn is_of_kind_live(&self) -> bool {
+        self.0[1] == 0
+    }
+
+    pub(crate) fn user(&self) -> Option<&'a str> {
+        let length = usize::from(u16::from_le_bytes(self.array(HEAD - 2)));
+        std::str::from_utf8(self.1.get(..length.checked_sub(1)?)?).ok()
+    }
+
+    fn array<const N: usize>(&self, start: usize) -> [u8; N] {
+        self.0[start..].first_chunk().copied().unwrap_or([0; N])
+    }
+
+    fn number(&self, start: usize) -> u64 {
+        u64::from_le_bytes(self.array(start))
     }
 }
 
@@ -202,6 +252,12 @@ mod tests {
         for user in [None, Some(""), Some("ana"), Some("日本")] {
             for data in [&[][..], &[0], &[7; 70_000]] {
                 let record = record(user, data);
+                let bytes = record.encode_behind(b"front");
+                let columns = Columns::of(&bytes[5..]);
+                assert_eq!((columns.revision(), columns.handle()), (record.revision, record.handle));
+                assert_eq!((columns.expires(), columns.user()), (record.expires(), record.user.as_deref()));
+                assert!(columns.is_of_kind_live());
+                assert_eq!(Record::decode_from(bytes.into(), 5).ok().as_ref(), Some(&record));
                 assert_eq!(Record::decode(record.encode()).ok(), Some(record));
             }
         }

@@ -25,6 +25,9 @@ pub(crate) trait Own: Sized {
 
 impl Values {
     pub(crate) fn own<T: Own>(&self) -> Result<Option<T>> {
+        if !self.has_own() {
+            return Ok(None);
+        }
         let Some(bytes) = self.get(Space::Own, T::FIELD) else { return Ok(None) };
         match T::from_stored(codec::decode(bytes)?) {
             Some(value) => Ok(Some(value)),
@@ -33,7 +36,7 @@ impl Values {
     }
 
     pub(crate) fn set_own<T: Own>(&mut self, value: &T, limit: usize) -> Result<()> {
-        self.set(Space::Own, T::FIELD, &codec::encode(&value.to_stored())?, limit)
+        codec::encoded(&value.to_stored(), |bytes| self.set(Space::Own, T::FIELD, bytes, limit))
     }
 
     /// Refuses values of which a field of ours cannot be read, so that no later call of the session meets it.

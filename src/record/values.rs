@@ -34,7 +34,10 @@ impl Values {
         let mut last = None;
         while !entries.rest.is_empty() {
             let entry = entries.read().ok_or_else(damaged)?;
-            std::str::from_utf8(entry.key).map_err(|_| damaged())?;
+            // Nearly every key is ASCII, which is quicker to tell.
+            if !entry.key.is_ascii() && std::str::from_utf8(entry.key).is_err() {
+                return Err(damaged());
+            }
             let place = Some((entry.space, entry.key));
             if place <= last {
                 return Err(damaged());
@@ -79,36 +82,35 @@ impl Values {
             Find::Before(start) => (start, start),
         };
         let (key_length, value_length) = (Length::of(key.as_bytes())?, Length::of(value)?);
-        let added = 1 + key_length.as_slice().len() + key.len() + value_length.as_slice().len() + value.len();
-        let total = self.as_bytes().len().max(1) - (end - start) + added;
-        if total > limit {
-            return Err(Error::new(
-                ErrorKind::TooLarge,
-                format!("with this value the session would take {total} bytes; the limit is {limit}"),
-            ));
-        }
         let entry = [&[space as u8], key_length.as_slice(), key.as_bytes(), value_length.as_slice(), value];
-        let mut bytes = match self {
-            Self::Changed(bytes) => std::mem::take(bytes),
-            Self::Shared(data) => {
-                let mut bytes = Vec::with_capacity(total.max(data.len()) + 64);
-                bytes.extend(&**data);
-                bytes
-            }
-        };
+        let added: usize = entry.iter().map(|part| part.len()).sum();
+        let total = self.as_bytes().len().max(1) - (end - start) + added;
+        check_limit(total, limit)?;
+        let bytes = self.changed(total);
         if bytes.is_empty() {
             bytes.push(VERSION);
         }
-        let start = start.max(1);
-        bytes.splice(start..end.max(1), entry.into_iter().flatten().copied());
-        *self = Self::Changed(bytes);
+        let (start, end, length) = (start.max(1), end.max(1), bytes.len());
+        // What comes behind makes room, or closes up.
+        bytes.resize(length.max(total), 0);
+        bytes.copy_within(end..length, start + added);
+        bytes.truncate(total);
+        let mut place = start;
+        for part in entry {
+            bytes[place..place + part.len()].copy_from_slice(part);
+            place += part.len();
+        }
         Ok(())
+    }
+
+    pub(crate) fn check_limit(&self, limit: usize) -> Result<()> {
+        check_limit(self.as_bytes().len(), limit)
     }
 
     /// Removes a value; answers whether it was there.
     pub(crate) fn remove(&mut self, space: Space, key: &str) -> bool {
         let Find::At { start, end, .. } = self.find(space, key) else { return false };
-        let bytes = self.changed();
+        let bytes = self.changed(0);
         bytes.drain(start..end);
         if *bytes == [VERSION] {
             // No values are no bytes, so that equal values are equal bytes.
@@ -128,14 +130,23 @@ impl Values {
         *self = Self::Changed(bytes);
     }
 
-    fn changed(&mut self) -> &mut Vec<u8> {
+    /// The bytes, to be changed to so many.
+    fn changed(&mut self, length: usize) -> &mut Vec<u8> {
         if let Self::Shared(data) = self {
-            *self = Self::Changed(data.to_vec());
+            // Enough for a few more values at once.
+            let mut bytes = Vec::with_capacity(length.max(data.len()) + 448);
+            bytes.extend_from_slice(data);
+            *self = Self::Changed(bytes);
         }
         match self {
             Self::Changed(bytes) => bytes,
             Self::Shared(_) => unreachable!("it was just made a copy of its own"),
         }
+    }
+
+    /// Whether there is anything of ours: it would come first.
+    pub(crate) fn has_own(&self) -> bool {
+        self.as_bytes().get(1) == Some(&(Space::Own as u8))
     }
 
     fn entries(&self) -> Entries<'_> {
@@ -208,6 +219,10 @@ impl<'a> Iterator for Entries<'a> {
 }
 
 fn read_run(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+    // Nearly every length is one byte.
+    if let [length @ 0..0x80, rest @ ..] = bytes {
+        return rest.split_at_checked(usize::from(*length));
+    }
     let mut length = 0_usize;
     for (index, &byte) in bytes.iter().take(Length::MOST).enumerate() {
         length |= usize::from(byte & 0x7f) << (7 * index);
@@ -245,6 +260,16 @@ impl Length {
     fn as_slice(&self) -> &[u8] {
         &self.bytes[..self.used]
     }
+}
+
+fn check_limit(total: usize, limit: usize) -> Result<()> {
+    if total <= limit {
+        return Ok(());
+    }
+    Err(Error::new(
+        ErrorKind::TooLarge,
+        format!("with this value the session would take {total} bytes; the limit is {limit}"),
+    ))
 }
 
 fn damaged() -> Error {

@@ -8,10 +8,9 @@ use std::time::Duration;
 use super::CookieStore;
 use super::seal::{Context, Opened};
 use crate::adapter::{RequestHead, TicketChange};
-use crate::cookie::{Cookie, candidates};
+use crate::cookie::{Cookie, candidates, pairs, value_of};
 use crate::error::{Error, ErrorKind, Result};
 use crate::record::Record;
-use crate::token::random;
 
 /// How many cookies one session takes at most.
 const MOST_COOKIES: usize = 4;
@@ -122,7 +121,8 @@ impl Sealer {
                 ),
             ));
         }
-        let id: [u8; ID] = random();
+        // Drawn for every attempt to write, so that no two answers have the same.
+        let id: [u8; ID] = record.revision.tag.to_le_bytes();
         let mut change = TicketChange::None;
         for (index, (part, named)) in body.chunks(room).zip(&self.cookies).enumerate() {
             let about = [index as u8, count as u8, u8::from(compressed)];
@@ -145,12 +145,16 @@ impl Sealer {
 
     /// Adds a removal for each of our cookies from this one on that the request brought.
     fn remove_from(&self, first: usize, cookie: &Cookie, head: &dyn RequestHead, change: &mut TicketChange) {
-        for named in &self.cookies[first..] {
-            let mut sent = false;
-            head.cookie_headers(&mut |header| sent |= candidates(header, &named.name).next().is_some());
-            if sent {
-                change.add_cookie(cookie.removal_named(&named.name));
+        let mut sent = [false; MOST_COOKIES];
+        head.cookie_headers(&mut |header| {
+            for pair in pairs(header) {
+                for (named, sent) in self.cookies.iter().zip(&mut sent).skip(first) {
+                    *sent |= value_of(pair, &named.name).is_some();
+                }
             }
+        });
+        for (named, _) in self.cookies.iter().zip(sent).filter(|(_, sent)| *sent) {
+            change.add_cookie(cookie.removal_named(&named.name));
         }
     }
 
@@ -251,6 +255,7 @@ mod tests {
     use crate::cookie::CookieConfig;
     use crate::record::{Data, Handle, RecordKind, Revision};
     use crate::sealed::Secrets;
+    use crate::token::random;
 
     fn record(bytes: usize) -> Record {
         // Not to be compressed.

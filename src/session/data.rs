@@ -46,14 +46,15 @@ impl Session {
     /// ```
     #[doc(alias = "insert")]
     pub fn set<T: Serialize>(&self, key: impl AsKey<T>, value: T) -> Result<()> {
-        let bytes = codec::encode(&value)?;
-        self.with(|open| {
-            if open.transient.takes_all {
-                open.begin_read()?;
-                return open.transient.set(key.name(), &bytes);
-            }
-            open.begin_write()?;
-            open.set(key.name(), bytes)
+        codec::encoded(&value, |bytes| {
+            self.with(|open| {
+                if open.transient.takes_all {
+                    open.begin_read()?;
+                    return open.transient.set(key.name(), bytes);
+                }
+                open.begin_write()?;
+                open.set(key.name(), bytes)
+            })
         })
     }
 
@@ -79,7 +80,7 @@ impl Session {
                 return Ok(open.transient.remove(key));
             }
             open.begin_write()?;
-            Ok(open.remove(key))
+            open.remove(key)
         })
     }
 

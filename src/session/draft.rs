@@ -70,10 +70,41 @@ impl Draft {
 pub(crate) type Change = Box<dyn Fn(&mut Draft) -> Result<()> + Send>;
 
 enum Step {
-    Set { key: Box<str>, value: Vec<u8> },
-    Remove { key: Box<str> },
+    /// Keys that were set or removed, in whatever order: they do not meet.
+    Plain(Patch),
     Clear,
     Run(Change),
+}
+
+/// What became of keys: the last of several changes of one key is the one that counts. One buffer holds all that was set.
+struct Patch {
+    set: Values,
+    removed: Values,
+}
+
+impl Patch {
+    const EMPTY: Self = Self { set: Values::EMPTY, removed: Values::EMPTY };
+
+    fn set(&mut self, key: &str, value: &[u8]) -> Result<()> {
+        self.removed.remove(Space::Application, key);
+        self.set.set(Space::Application, key, value, usize::MAX)
+    }
+
+    fn remove(&mut self, key: &str) -> Result<()> {
+        self.set.remove(Space::Application, key);
+        self.removed.set(Space::Application, key, &[], usize::MAX)
+    }
+
+    fn apply(&self, draft: &mut Draft) -> Result<()> {
+        for (key, _) in self.removed.iter(Space::Application) {
+            draft.remove(key);
+        }
+        for (key, value) in self.set.iter(Space::Application) {
+            draft.values.set(Space::Application, key, value, usize::MAX)?;
+        }
+        // Not before: what one key gives up, another may take.
+        draft.values.check_limit(draft.limit)
+    }
 }
 
 /// The changes of one request, in order.
@@ -87,12 +118,23 @@ impl ChangeLog {
         self.steps.is_empty()
     }
 
-    pub(crate) fn set(&mut self, key: &str, value: Vec<u8>) {
-        self.put(key, |key| Step::Set { key, value });
+    pub(crate) fn set(&mut self, key: &str, value: &[u8]) -> Result<()> {
+        self.patch().set(key, value)
     }
 
-    pub(crate) fn remove(&mut self, key: &str) {
-        self.put(key, |key| Step::Remove { key });
+    pub(crate) fn remove(&mut self, key: &str) -> Result<()> {
+        self.patch().remove(key)
+    }
+
+    /// Where plain changes go, as long as nothing else could have seen those before.
+    fn patch(&mut self) -> &mut Patch {
+        if !matches!(self.steps.last(), Some(Step::Plain(_))) {
+            self.steps.push(Step::Plain(Patch::EMPTY));
+        }
+        match self.steps.last_mut() {
+            Some(Step::Plain(patch)) => patch,
+            _ => unreachable!("it was just put there"),
+        }
     }
 
     /// All that is there when it is committed goes; what this request did to values before does not matter any more,
@@ -111,29 +153,11 @@ impl ChangeLog {
         self.steps.push(Step::Run(change));
     }
 
-    /// The last of several plain changes of one key is the one that counts, as long as nothing else could have seen it.
-    fn put(&mut self, key: &str, step: impl FnOnce(Box<str>) -> Step) {
-        for earlier in self.steps.iter_mut().rev() {
-            match earlier {
-                Step::Set { key: known, .. } | Step::Remove { key: known } if **known == *key => {
-                    *earlier = step(std::mem::take(known));
-                    return;
-                }
-                Step::Set { .. } | Step::Remove { .. } => {}
-                Step::Clear | Step::Run(_) => break,
-            }
-        }
-        self.steps.push(step(key.into()));
-    }
-
     /// Does all of it again.
     pub(crate) fn apply(&self, draft: &mut Draft) -> Result<()> {
         for step in &self.steps {
             match step {
-                Step::Set { key, value } => draft.set(key, value)?,
-                Step::Remove { key } => {
-                    draft.remove(key);
-                }
+                Step::Plain(patch) => patch.apply(draft)?,
                 Step::Clear => draft.clear(),
                 Step::Run(change) => change(draft)?,
             }

@@ -22,7 +22,7 @@ pub use update::View;
 
 use crate::adapter::RequestHead;
 use crate::error::{Error, ErrorKind, Result};
-use crate::manager::{Patience, SessionManager};
+use crate::manager::{Loaded, Patience, Search, SessionManager};
 use state::Open;
 
 /// One request's handle on the session of its visitor.
@@ -82,7 +82,10 @@ impl Session {
 
     /// The right to ask the store; no longer waited for than the store itself.
     pub(crate) async fn gate(&self) -> Result<tokio::sync::MutexGuard<'_, ()>> {
-        self.patience().wait(async { Ok(self.0.gate.lock().await) }).await
+        match self.0.gate.try_lock() {
+            Ok(gate) => Ok(gate),
+            Err(_) => self.patience().wait(Box::pin(async { Ok(self.0.gate.lock().await) })).await,
+        }
     }
 
     /// Whether the store is being asked.
@@ -111,18 +114,32 @@ impl Session {
         if self.is_loaded() {
             return Ok(());
         }
+        let waiting = match self.manager().load_at_once(self)? {
+            Loaded::Open(open) => {
+                self.set_open(open);
+                return Ok(());
+            }
+            // In a box, so that the future of a handler is small where nobody has to be waited for.
+            Loaded::Waits(search) => Box::pin(self.load_waiting(search)),
+        };
+        waiting.await
+    }
+
+    async fn load_waiting(&self, search: Search) -> Result<()> {
         let _gate = self.gate().await?;
-        if self.is_loaded() {
-            return Ok(());
+        if !self.is_loaded() {
+            self.set_open(self.manager().load(self, search).await?);
         }
-        let mut open = self.manager().load(self).await?;
+        Ok(())
+    }
+
+    fn set_open(&self, mut open: Box<Open>) {
         {
             let mut inner = self.lock();
             open.sent = inner.sent;
-            inner.open = Some(open);
+            inner.open.get_or_insert(open);
         }
         self.manager().begun();
-        Ok(())
     }
 
     /// Whether the session has been loaded in this request.

@@ -228,21 +228,21 @@ impl Open {
         Ok(self.draft.values.own()?.unwrap_or(*default))
     }
 
-    pub(crate) fn set(&mut self, key: &str, value: Vec<u8>) -> Result<()> {
-        self.draft.set(key, &value)?;
-        self.log.set(key, value);
+    pub(crate) fn set(&mut self, key: &str, value: &[u8]) -> Result<()> {
+        self.draft.set(key, value)?;
+        self.log.set(key, value)?;
         self.generation += 1;
         Ok(())
     }
 
     /// Removes a value; what is not there is nothing to commit.
-    pub(crate) fn remove(&mut self, key: &str) -> bool {
+    pub(crate) fn remove(&mut self, key: &str) -> Result<bool> {
         let removed = self.draft.remove(key);
         if removed {
-            self.log.remove(key);
+            self.log.remove(key)?;
             self.generation += 1;
         }
-        removed
+        Ok(removed)
     }
 
     pub(crate) fn clear(&mut self) {

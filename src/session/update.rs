@@ -39,7 +39,7 @@ impl Session {
         }
         self.change(move |draft| {
             let value = f(draft.get(&name).map(|value| codec::decode_at(&name, value)).transpose()?);
-            draft.set(&name, &codec::encode(&value)?)?;
+            codec::encoded(&value, |bytes| draft.set(&name, bytes))?;
             Ok(value)
         })
     }
@@ -188,7 +188,7 @@ impl View<'_> {
     /// # Ok(()) }
     /// ```
     pub fn set<T: Serialize>(&mut self, key: impl AsKey<T>, value: T) -> Result<()> {
-        self.draft.set(key.name(), &codec::encode(&value)?)
+        codec::encoded(&value, |bytes| self.draft.set(key.name(), bytes))
     }
 
     /// Removes a value, and answers whether there was one.

@@ -1,42 +1,86 @@
-//! From users and handles to keys.
+//! From users and handles to keys. Their locks are taken while a shard is locked, never the other way round.
 
-use std::borrow::Borrow;
 use std::collections::HashMap;
-use std::hash::{BuildHasher, Hash, RandomState};
-use std::sync::{Mutex, MutexGuard};
+use std::hash::{BuildHasher, RandomState};
+use std::sync::{Arc, Mutex, MutexGuard};
 
-use super::lock;
+use hashbrown::HashTable;
+
+use super::kept::{Kept, hash};
+use super::{SHARDS, lock, shrink};
+use crate::record::Handle;
 use crate::token::StoreKey;
 
-/// Which keys belong to a user or a handle. Its locks are taken while a shard is locked, never the other way round.
-pub(super) struct Index<K> {
-    hasher: RandomState,
-    shards: Box<[Mutex<HashMap<K, Keys>>]>,
+/// Which records have a handle: nearly always one, two while a session is being renewed.
+pub(super) struct Handles(Box<[Mutex<HashTable<Kept>>]>);
+
+impl Default for Handles {
+    fn default() -> Self {
+        Self((0..SHARDS).map(|_| Mutex::default()).collect())
+    }
 }
 
-/// Nearly always one; two while a session is being renewed.
+impl Handles {
+    fn shard(&self, handle: Handle) -> MutexGuard<'_, HashTable<Kept>> {
+        lock(&self.0[usize::from(handle.as_bytes()[0])])
+    }
+
+    /// Notes a record, in the place of the one that was under its key with the same handle.
+    pub(super) fn add(&self, handle: Handle, key: &StoreKey, kept: Kept) {
+        let mut shard = self.shard(handle);
+        match shard.find_mut(hash(handle.as_bytes()), |known| known.is_under(key) && known.handle() == handle) {
+            Some(known) => *known = kept,
+            None => {
+                shard.insert_unique(hash(handle.as_bytes()), kept, |known| hash(known.handle().as_bytes()));
+            }
+        }
+    }
+
+    pub(super) fn remove(&self, handle: Handle, key: &StoreKey) {
+        let mut shard = self.shard(handle);
+        let place = shard.find_entry(hash(handle.as_bytes()), |known| known.is_under(key) && known.handle() == handle);
+        if let Ok(place) = place {
+            place.remove();
+            shrink(&mut shard, |known| hash(known.handle().as_bytes()));
+        }
+    }
+
+    pub(super) fn get(&self, handle: Handle) -> Vec<StoreKey> {
+        let shard = self.shard(handle);
+        let known = shard.iter_hash(hash(handle.as_bytes())).filter(|known| known.handle() == handle);
+        known.map(Kept::key).collect()
+    }
+}
+
+/// Which keys belong to a user.
+pub(super) struct Users {
+    hasher: RandomState,
+    shards: Box<[Mutex<HashMap<Arc<str>, Keys>>]>,
+}
+
+/// Nearly always one.
 enum Keys {
     One(StoreKey),
     Many(Vec<StoreKey>),
 }
 
-impl<K> Default for Index<K> {
+impl Default for Users {
     fn default() -> Self {
         Self { hasher: RandomState::new(), shards: (0..64).map(|_| Mutex::default()).collect() }
     }
 }
 
-impl<K: Hash + Eq + Clone> Index<K> {
-    fn shard<Q: Hash + ?Sized>(&self, name: &Q) -> MutexGuard<'_, HashMap<K, Keys>> {
+impl Users {
+    fn shard(&self, name: &str) -> MutexGuard<'_, HashMap<Arc<str>, Keys>> {
         let hash = usize::try_from(self.hasher.hash_one(name) % 64).unwrap_or_default();
         lock(&self.shards[hash])
     }
 
-    pub(super) fn add(&self, name: &K, key: StoreKey) {
+    pub(super) fn add(&self, name: &Arc<str>, key: StoreKey) {
         let mut shard = self.shard(name);
         match shard.get_mut(name) {
             None => {
-                shard.insert(name.clone(), Keys::One(key));
+                shard.insert(Arc::clone(name), Keys::One(key));
             }
             Some(Keys::One(known)) if *known == key => {}
             Some(Keys::Many(known)) if known.contains(&key) => {}
@@ -49,7 +93,7 @@ impl<K: Hash + Eq + Clone> Index<K> {
         }
     }
 
-    pub(super) fn remove(&self, name: &K, key: &StoreKey) {
+    pub(super) fn remove(&self, name: &str, key: &StoreKey) {
         let mut shard = self.shard(name);
         let empty = match shard.get_mut(name) {
             None => false,
@@ -64,10 +108,7 @@ impl<K: Hash + Eq + Clone> Index<K> {
         }
     }
 
-    pub(super) fn get<Q: Hash + Eq + ?Sized>(&self, name: &Q) -> Vec<StoreKey>
-    where
-        K: Borrow<Q>,
-    {
+    pub(super) fn get(&self, name: &str) -> Vec<StoreKey> {
         match self.shard(name).get(name) {
             None => Vec::new(),
             Some(Keys::One(key)) => vec![*key],

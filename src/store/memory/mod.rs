@@ -1,15 +1,17 @@
 //! Sessions in the memory of this process.
 
 mod index;
+mod kept;
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::fmt;
-use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use index::Index;
+use hashbrown::HashTable;
+use index::{Handles, Users};
+use kept::{Kept, hash};
 
 use super::{BoxFuture, Created, Found, Removal, RemovalListener, SessionIndex, SessionStore, Swap, Touched};
 use crate::clock::Timestamp;
@@ -33,8 +35,8 @@ use crate::token::StoreKey;
 /// ```
 pub struct MemoryStore {
     shards: Box<[Mutex<Shard>]>,
-    users: Index<Arc<str>>,
-    handles: Index<Handle>,
+    users: Users,
+    handles: Handles,
     limit: usize,
     /// Records of all kinds, those included that are about to be inserted.
     used: AtomicUsize,
@@ -50,42 +52,43 @@ const DEFAULT_LIMIT: usize = 1_000_000;
 /// By the first byte of the key, so that a shard is short enough to be gone through, or to grow, in microseconds.
 const SHARDS: usize = 256;
 
-type Shard = HashMap<StoreKey, Slot, BuildHasherDefault<KeyHasher>>;
+/// Of small slots, so that a table with room to grow into is small as well.
+type Shard = HashTable<Slot>;
 
 struct Slot {
-    record: Arc<[u8]>,
-    expires: Timestamp,
+    kept: Kept,
     used: Timestamp,
-    evictable: bool,
 }
 
 impl Slot {
-    fn new(record: &Record, now: Timestamp) -> Self {
-        let evictable = record.kind == RecordKind::Live && record.user.is_none();
-        Self { record: record.encode().into(), expires: record.expires(), used: now, evictable }
+    fn hash(&self) -> u64 {
+        hash(self.kept.key().as_bytes())
     }
 
-    fn record(&self) -> Result<Record> {
-        Record::decode(Arc::clone(&self.record))
+    fn is_expired(&self, now: Timestamp) -> bool {
+        now >= self.kept.columns().expires()
+    }
+
+    fn is_evictable(&self) -> bool {
+        let columns = self.kept.columns();
+        columns.is_of_kind_live() && columns.user().is_none()
     }
 }
 
-/// A store key is a hash already.
-#[derive(Default)]
-struct KeyHasher(u64);
+fn find<'a>(shard: &'a mut Shard, key: &StoreKey) -> Option<&'a mut Slot> {
+    shard.find_mut(hash(key.as_bytes()), |slot| slot.kept.is_under(key))
+}
 
-impl Hasher for KeyHasher {
-    fn finish(&self) -> u64 {
-        self.0
+/// What is there and has not expired.
+fn find_current<'a>(shard: &'a mut Shard, key: &StoreKey, now: Timestamp) -> Option<&'a mut Slot> {
+    find(shard, key).filter(|slot| !slot.is_expired(now))
+}
+
+/// Gives back room that a table has grown out of use.
+fn shrink<T>(table: &mut HashTable<T>, hash: impl Fn(&T) -> u64) {
+    if table.capacity() > 64 && table.len() < table.capacity() / 8 {
+        table.shrink_to(table.len() * 2, hash);
     }
-
-    fn write(&mut self, bytes: &[u8]) {
-        if let Some(last) = bytes.last_chunk() {
-            self.0 = u64::from_le_bytes(*last);
-        }
-    }
-
-    fn write_usize(&mut self, _length: usize) {}
 }
 
 #[derive(Default)]
@@ -113,8 +116,8 @@ impl MemoryStore {
     pub fn with_limit(sessions: usize) -> Self {
         Self {
             shards: (0..SHARDS).map(|_| Mutex::default()).collect(),
-            users: Index::default(),
-            handles: Index::default(),
+            users: Users::default(),
+            handles: Handles::default(),
             limit: sessions.max(1),
             used: AtomicUsize::new(0),
             evictable: AtomicUsize::new(0),
@@ -128,48 +131,49 @@ impl MemoryStore {
     }
 
     fn insert(&self, shard: &mut Shard, key: &StoreKey, record: &Record, now: Timestamp) {
+        let slot = Slot { kept: Kept::new(key, record), used: now };
         // Into the indexes first: whoever looks a user up may find too much, never too little.
-        self.handles.add(&record.handle, *key);
+        self.handles.add(record.handle, key, slot.kept.clone());
         if let Some(user) = &record.user {
             self.users.add(user, *key);
         }
-        let slot = Slot::new(record, now);
-        self.evictable.fetch_add(usize::from(slot.evictable), Ordering::Relaxed);
-        if let Some(old) = shard.insert(*key, slot) {
-            self.evictable.fetch_sub(usize::from(old.evictable), Ordering::Relaxed);
-            if let Ok(old) = old.record() {
-                if old.handle != record.handle {
-                    self.handles.remove(&old.handle, key);
-                }
-                if let Some(user) = old.user.filter(|user| Some(user) != record.user.as_ref()) {
-                    self.users.remove(&user, key);
-                }
-            }
+        self.evictable.fetch_add(usize::from(slot.is_evictable()), Ordering::Relaxed);
+        let Some(place) = find(shard, key) else {
+            shard.insert_unique(hash(key.as_bytes()), slot, Slot::hash);
+            return;
+        };
+        let old = std::mem::replace(place, slot);
+        self.evictable.fetch_sub(usize::from(old.is_evictable()), Ordering::Relaxed);
+        let columns = old.kept.columns();
+        if columns.handle() != record.handle {
+            self.handles.remove(columns.handle(), key);
+        }
+        if let Some(user) = columns.user().filter(|user| Some(*user) != record.user.as_deref()) {
+            self.users.remove(user, key);
         }
     }
 
     fn remove(&self, shard: &mut Shard, key: &StoreKey) -> Option<Record> {
-        let slot = shard.remove(key)?;
+        let place = shard.find_entry(hash(key.as_bytes()), |slot| slot.kept.is_under(key)).ok()?;
+        let (slot, _) = place.remove();
         self.used.fetch_sub(1, Ordering::Relaxed);
-        self.evictable.fetch_sub(usize::from(slot.evictable), Ordering::Relaxed);
-        let record = slot.record().ok()?;
-        self.handles.remove(&record.handle, key);
-        if let Some(user) = &record.user {
+        self.evictable.fetch_sub(usize::from(slot.is_evictable()), Ordering::Relaxed);
+        let columns = slot.kept.columns();
+        self.handles.remove(columns.handle(), key);
+        if let Some(user) = columns.user() {
             self.users.remove(user, key);
         }
-        Some(record)
+        slot.kept.record().ok()
     }
 
     /// Removes what has expired from one shard, and adds it to `removed`.
     fn sweep_shard(&self, shard: &Mutex<Shard>, removed: &mut Removed, now: Timestamp) -> u64 {
         let mut shard = lock(shard);
-        let expired: Vec<_> = shard.iter().filter(|(_, slot)| now >= slot.expires).map(|(key, _)| *key).collect();
+        let expired: Vec<_> = shard.iter().filter(|slot| slot.is_expired(now)).map(|slot| slot.kept.key()).collect();
         for key in &expired {
             removed.extend(self.remove(&mut shard, key).map(|record| (Removal::Expired, record)));
         }
-        if shard.capacity() > 64 && shard.len() < shard.capacity() / 8 {
-            shard.shrink_to_fit();
-        }
+        shrink(&mut shard, Slot::hash);
         expired.len() as u64
     }
 
@@ -203,7 +207,7 @@ impl MemoryStore {
                 ));
             };
             let mut shard = self.shard(&key);
-            if shard.get(&key).is_some_and(|slot| slot.evictable && slot.used == used) {
+            if find(&mut shard, &key).is_some_and(|slot| slot.is_evictable() && slot.used == used) {
                 removed.extend(self.remove(&mut shard, &key).map(|record| (Removal::Evicted, record)));
             }
         }
@@ -226,7 +230,8 @@ impl MemoryStore {
         for shard in &self.shards {
             self.sweep_shard(shard, removed, now);
             let shard = lock(shard);
-            oldest.extend(shard.iter().filter(|(_, slot)| slot.evictable).map(|(key, slot)| (slot.used, *key)));
+            let evictable = shard.iter().filter(|slot| slot.is_evictable());
+            oldest.extend(evictable.map(|slot| (slot.used, slot.kept.key())));
         }
         let batch = (self.limit / 64).clamp(1, 65_536).min(oldest.len());
         if batch < oldest.len() {
@@ -267,18 +272,17 @@ impl MemoryStore {
 
     /// Reads without counting as a use.
     fn peek(&self, key: &StoreKey, now: Timestamp) -> Result<Option<Record>> {
-        let shard = self.shard(key);
-        shard.get(key).filter(|slot| now < slot.expires).map(Slot::record).transpose()
+        find_current(&mut self.shard(key), key, now).map(|slot| slot.kept.record()).transpose()
     }
 
     fn load_now(&self, key: &StoreKey, now: Timestamp) -> Result<Option<Record>> {
-        let record = {
+        let kept = {
             let mut shard = self.shard(key);
-            let Some(slot) = shard.get_mut(key).filter(|slot| now < slot.expires) else { return Ok(None) };
+            let Some(slot) = find_current(&mut shard, key, now) else { return Ok(None) };
             slot.used = now;
-            Arc::clone(&slot.record)
+            slot.kept.clone()
         };
-        Record::decode(record).map(Some)
+        kept.record().map(Some)
     }
 
     fn create_now(&self, key: &StoreKey, record: &Record, now: Timestamp) -> Result<Created> {
@@ -298,7 +302,7 @@ impl MemoryStore {
 
     /// Creates a record where one is or was.
     fn create_in_place(&self, shard: &mut Shard, key: &StoreKey, record: &Record, now: Timestamp) -> Option<Created> {
-        if now < shard.get(key)?.expires {
+        if !find(shard, key)?.is_expired(now) {
             return Some(Created::AlreadyExists);
         }
         self.insert(shard, key, record, now);
@@ -307,10 +311,9 @@ impl MemoryStore {
 
     fn swap_now(&self, key: &StoreKey, expected: Revision, record: &Record, now: Timestamp) -> Result<Swap> {
         let mut shard = self.shard(key);
-        let Some(slot) = shard.get(key).filter(|slot| now < slot.expires) else { return Ok(Swap::Gone) };
-        let current = slot.record()?;
-        if current.revision != expected {
-            return Ok(Swap::Conflict(current));
+        let Some(slot) = find_current(&mut shard, key, now) else { return Ok(Swap::Gone) };
+        if slot.kept.columns().revision() != expected {
+            return slot.kept.record().map(Swap::Conflict);
         }
         self.insert(&mut shard, key, record, now);
         Ok(Swap::Swapped)
@@ -318,13 +321,13 @@ impl MemoryStore {
 
     fn touch_now(&self, key: &StoreKey, revision: Revision, deadline: Timestamp, now: Timestamp) -> Result<Touched> {
         let mut shard = self.shard(key);
-        let Some(slot) = shard.get_mut(key).filter(|slot| now < slot.expires) else { return Ok(Touched::Gone) };
-        let mut record = slot.record()?;
+        let Some(slot) = find_current(&mut shard, key, now) else { return Ok(Touched::Gone) };
+        let mut record = slot.kept.record()?;
         if record.revision != revision || record.kind != RecordKind::Live {
             return Ok(Touched::Stale);
         }
         record.touch(deadline, now);
-        *slot = Slot::new(&record, now);
+        self.insert(&mut shard, key, &record, now);
         Ok(Touched::Touched)
     }
 
@@ -400,9 +403,9 @@ impl SessionIndex for MemoryStore {
         Box::pin(async move {
             let mut count = 0;
             for shard in &self.shards {
-                for slot in lock(shard).values().filter(|slot| now < slot.expires) {
-                    count += u64::from(slot.evictable || slot.record()?.is_live(now));
-                }
+                let shard = lock(shard);
+                let live = shard.iter().filter(|slot| slot.kept.columns().is_of_kind_live() && !slot.is_expired(now));
+                count += live.count() as u64;
             }
             Ok(count)
         })
@@ -414,10 +417,14 @@ impl SessionIndex for MemoryStore {
             let mut found = Vec::new();
             for shard in &self.shards[first..] {
                 let start = found.len();
-                for (key, slot) in lock(shard).iter().filter(|(key, _)| after.is_none_or(|after| **key > after)) {
-                    let record = slot.record()?;
+                for kept in lock(shard).iter().map(|slot| &slot.kept) {
+                    let key = kept.key();
+                    if after.is_some_and(|after| key <= after) {
+                        continue;
+                    }
+                    let record = kept.record()?;
                     if record.is_live(now) {
-                        found.push(Found::new(*key, record));
+                        found.push(Found::new(key, record));
                     }
                 }
                 found[start..].sort_unstable_by_key(|found| found.key);
@@ -435,7 +442,7 @@ impl SessionIndex for MemoryStore {
     }
 
     fn find_by_handle<'a>(&'a self, handle: Handle, now: Timestamp) -> BoxFuture<'a, Result<Vec<Found>>> {
-        Box::pin(async move { self.find(|| self.handles.get(&handle), now, |record| record.handle == handle) })
+        Box::pin(async move { self.find(|| self.handles.get(handle), now, |record| record.handle == handle) })
     }
 
     fn sweep<'a>(&'a self, now: Timestamp) -> BoxFuture<'a, Result<u64>> {

@@ -1,0 +1,94 @@
+//! Applications on axum.
+
+use std::io;
+use std::net::TcpListener;
+use std::time::{Duration, Instant};
+
+use axum::Router;
+use axum::body::Body;
+use axum::http::{HeaderValue, Request, header};
+use http_body_util::BodyExt;
+use tokio::runtime::{Builder, Runtime};
+use tower::Service;
+
+use super::Application;
+use crate::subject::{Answer, Ask, Subject, pair};
+
+/// An application that a function makes.
+pub(super) struct Axum<F>(pub(super) F);
+
+impl<F: AsyncFn() -> Router> Application for Axum<F> {
+    fn subject(&self) -> Box<dyn Subject> {
+        let runtime = runtime();
+        // A router that still waits for its state makes its layers anew for every request.
+        let app = runtime.block_on((self.0)()).with_state(());
+        Box::new(InProcess { runtime, app })
+    }
+
+    fn serve(&self, listener: TcpListener) -> io::Result<()> {
+        runtime().block_on(async {
+            listener.set_nonblocking(true)?;
+            let listener = tokio::net::TcpListener::from_std(listener)?;
+            axum::serve(listener, (self.0)().await).await
+        })
+    }
+
+    fn shared(&self, runtime: &Runtime) -> Option<Router> {
+        Some(runtime.block_on((self.0)()).with_state(()))
+    }
+}
+
+fn runtime() -> Runtime {
+    Builder::new_current_thread().enable_all().build().expect("a runtime")
+}
+
+struct InProcess {
+    runtime: Runtime,
+    app: Router,
+}
+
+/// Sends a request to an application, and reads the whole answer.
+pub(crate) async fn send(app: &mut Router, path: &str, cookie: Option<&HeaderValue>) -> Answer {
+    let (head, body) = app.call(request(path, cookie)).await.expect("infallible").into_parts();
+    let body = body.collect().await.expect("a body").to_bytes();
+    Answer {
+        status: head.status.as_u16(),
+        cookies: head.headers.get_all(header::SET_COOKIE).iter().map(|value| pair(value.as_bytes())).collect(),
+        body: String::from_utf8_lossy(&body).into_owned(),
+    }
+}
+
+fn request(path: &str, cookie: Option<&HeaderValue>) -> Request<Body> {
+    let mut request = Request::get(path);
+    if let Some(cookie) = cookie {
+        request = request.header(header::COOKIE, cookie.clone());
+    }
+    request.body(Body::empty()).expect("a request")
+}
+
+/// A header value whose clones cost nothing, as of a header that hyper has read.
+pub(crate) fn shared(cookie: Option<&str>) -> Option<HeaderValue> {
+    let value = HeaderValue::from_str(cookie?).expect("a header");
+    let _ = value.clone();
+    Some(value)
+}
+
+impl Subject for InProcess {
+    fn ask(&mut self, ask: &Ask) -> Answer {
+        let cookie = shared(ask.cookie.as_deref());
+        self.runtime.block_on(send(&mut self.app, ask.path, cookie.as_ref()))
+    }
+
+    fn repeat(&mut self, asks: &[Ask], times: usize) -> Duration {
+        let asks: Vec<_> = asks.iter().map(|ask| (ask.path, shared(ask.cookie.as_deref()))).collect();
+        self.runtime.block_on(async {
+            let start = Instant::now();
+            for (path, cookie) in asks.iter().cycle().take(times) {
+                let response = self.app.call(request(path, cookie.as_ref())).await.expect("infallible");
+                assert!(response.status().is_success(), "{}", response.status());
+                response.into_body().collect().await.expect("a body");
+            }
+            start.elapsed()
+        })
+    }
+}

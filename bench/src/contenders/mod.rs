@@ -1,0 +1,111 @@
+//! Who is compared: one file for each library, with the same handlers.
+
+mod actix;
+mod actix_session;
+mod axum;
+mod axum_session;
+mod cloakroom_axum;
+mod nothing;
+mod tower_sessions;
+
+use std::io;
+use std::net::TcpListener;
+
+use tokio::runtime::Runtime;
+
+pub(crate) use axum::{send, shared};
+pub(crate) use cloakroom_axum::app as cloakroom_app;
+
+use crate::subject::Subject;
+
+/// A library with a store of its, on a framework.
+pub(crate) struct Contender {
+    pub(crate) who: &'static str,
+    pub(crate) store: &'static str,
+    /// The contender without sessions on the same framework; its own name for itself.
+    pub(crate) base: &'static str,
+    app: Box<dyn Application>,
+}
+
+/// Makes an application, to be called in place or to listen.
+pub(crate) trait Application {
+    fn subject(&self) -> Box<dyn Subject>;
+
+    /// Serves on this thread until the process ends.
+    fn serve(&self, listener: TcpListener) -> io::Result<()>;
+
+    /// The application for several threads at once, where the framework allows it.
+    fn shared(&self, runtime: &Runtime) -> Option<::axum::Router> {
+        let _ = runtime;
+        None
+    }
+}
+
+pub(crate) const AXUM: &str = "axum";
+pub(crate) const ACTIX: &str = "actix-web";
+
+impl Contender {
+    fn new(who: &'static str, store: &'static str, base: &'static str, app: impl Application + 'static) -> Self {
+        Self { who, store, base, app: Box::new(app) }
+    }
+
+    pub(crate) fn is_base(&self) -> bool {
+        self.who == self.base
+    }
+
+    pub(crate) fn is_named(&self, who: &str, store: &str) -> bool {
+        self.who == who && self.store == store
+    }
+
+    /// Whether the sessions are with this process.
+    pub(crate) fn is_in_memory(&self) -> bool {
+        self.store == "memory"
+    }
+
+    /// Whether a copy of the cookie sees what was written by another.
+    pub(crate) fn keeps_on_the_server(&self) -> bool {
+        self.store != "cookie"
+    }
+
+    /// Whether a request waits for a server.
+    pub(crate) fn waits(&self) -> bool {
+        self.store == "redis"
+    }
+
+    pub(crate) fn label(&self) -> String {
+        if self.is_base() { self.who.to_owned() } else { format!("{}, {}", self.who, self.store) }
+    }
+
+    pub(crate) fn subject(&self) -> Box<dyn Subject> {
+        self.app.subject()
+    }
+
+    pub(crate) fn serve(&self, listener: TcpListener) -> io::Result<()> {
+        self.app.serve(listener)
+    }
+
+    pub(crate) fn shared(&self, runtime: &Runtime) -> Option<::axum::Router> {
+        self.app.shared(runtime)
+    }
+}
+
+/// Where a process of this program finds the Redis server that its parent has started.
+pub(crate) const REDIS: &str = "BENCH_REDIS";
+
+/// All contenders, those without sessions first; those on Redis if there is a server.
+pub(crate) fn all() -> Vec<Contender> {
+    let mut all = vec![
+        nothing::on_axum(),
+        nothing::on_actix(),
+        cloakroom_axum::memory(),
+        cloakroom_axum::cookie(),
+        tower_sessions::memory(),
+        tower_sessions::memory_signed(),
+        axum_session::memory(),
+        actix_session::cookie(),
+    ];
+    if let Ok(url) = std::env::var(REDIS) {
+        all.extend([cloakroom_axum::redis(url.clone()), actix_session::redis(url)]);
+    }
+    all
+}

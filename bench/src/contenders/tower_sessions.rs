@@ -1,0 +1,54 @@
+//! tower-sessions.
+
+use axum::Router;
+use axum::routing::get;
+use tower_sessions::cookie::Key;
+use tower_sessions::{MemoryStore, Session, SessionManagerLayer};
+
+use super::axum::Axum;
+use super::{AXUM, Contender};
+use crate::work::{COUNTER, EMAIL, VALUES};
+
+const WHO: &str = "tower-sessions";
+
+pub(super) fn memory() -> Contender {
+    let app = async || handlers().layer(SessionManagerLayer::new(MemoryStore::default()));
+    Contender::new(WHO, "memory", AXUM, Axum(app))
+}
+
+/// The same with a signature on the cookie.
+pub(super) fn memory_signed() -> Contender {
+    let app = async || handlers().layer(SessionManagerLayer::new(MemoryStore::default()).with_signed(Key::generate()));
+    Contender::new("tower-sessions-signed", "memory", AXUM, Axum(app))
+}
+
+type Result<T> = std::result::Result<T, String>;
+
+fn told(error: tower_sessions::session::Error) -> String {
+    error.to_string()
+}
+
+fn handlers() -> Router {
+    Router::new()
+        .route("/untouched", get(|| async { "ok" }))
+        .route("/read", get(read))
+        .route("/write", get(write))
+        .route("/fill", get(fill))
+}
+
+async fn read(session: Session) -> Result<String> {
+    Ok(session.get(EMAIL.0).await.map_err(told)?.unwrap_or_default())
+}
+
+async fn write(session: Session) -> Result<String> {
+    let count = session.get::<u64>(COUNTER).await.map_err(told)?.unwrap_or(0) + 1;
+    session.insert(COUNTER, count).await.map_err(told)?;
+    Ok(count.to_string())
+}
+
+async fn fill(session: Session) -> Result<&'static str> {
+    for (key, value) in VALUES {
+        session.insert(key, value).await.map_err(told)?;
+    }
+    Ok("ok")
+}

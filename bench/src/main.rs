@@ -1,0 +1,128 @@
+//! cloakroom beside its peers: the same handlers, values and machine, in one run.
+//!
+//!     cargo run --release --manifest-path bench/Cargo.toml             # the table, and RESULTS.md
+//!     cargo run --release --manifest-path bench/Cargo.toml -- --quick  # in process only, in less than a minute
+//!     cargo run --release --manifest-path bench/Cargo.toml -- --full   # and what takes long: millions of sessions
+//!
+//! `--json` prints one line for each figure instead of tables.
+
+mod check;
+mod client;
+mod contenders;
+mod machine;
+mod measures;
+mod plot;
+mod progress;
+mod report;
+mod subject;
+mod work;
+
+use std::process::{Command, ExitCode};
+
+use contenders::Contender;
+use measures::{expiry, holding, in_process, sockets, writers};
+use report::Section;
+
+type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
+
+const USAGE: &str = "\
+usage: bench [--quick | --full] [--json]
+  --quick  in process only
+  --full   and what takes long: up to 5,000,000 sessions, and a million that expire
+  --json   a line for each figure instead of tables";
+
+/// How much is measured.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Extent {
+    Quick,
+    Usual,
+    Full,
+}
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let done = match arguments[..] {
+        // What this program starts itself as.
+        ["--serve", who, store] => named(who, store).and_then(|contender| sockets::serve(&contender)),
+        ["--hold", who, store, ref counts @ ..] => {
+            named(who, store).and_then(|contender| holding::hold(&contender, counts))
+        }
+        ref flags => match extent(flags) {
+            Some(_) if std::env::var_os(contenders::REDIS).is_none() && has_redis() => {
+                return with_redis().unwrap_or(ExitCode::FAILURE);
+            }
+            Some((extent, json)) => run(extent, json),
+            None => {
+                eprintln!("{USAGE}");
+                return ExitCode::from(2);
+            }
+        },
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn extent(flags: &[&str]) -> Option<(Extent, bool)> {
+    let (mut extent, mut json) = (Extent::Usual, false);
+    for flag in flags {
+        match *flag {
+            "--quick" => extent = Extent::Quick,
+            "--full" => extent = Extent::Full,
+            "--json" => json = true,
+            _ => return None,
+        }
+    }
+    Some((extent, json))
+}
+
+fn named(who: &str, store: &str) -> Result<Contender> {
+    let found = contenders::all().into_iter().find(|contender| contender.is_named(who, store));
+    found.ok_or_else(|| format!("there is no contender {who} with {store}").into())
+}
+
+/// Begins anew with a Redis server for those on it, if there is one: this process and those that it starts find it in the
+/// environment, which no program can change for itself once it runs.
+fn with_redis() -> Result<ExitCode> {
+    let redis = servers::Redis::start();
+    let status = Command::new(std::env::current_exe()?)
+        .args(std::env::args().skip(1))
+        .env(contenders::REDIS, redis.url())
+        .status()?;
+    Ok(if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn has_redis() -> bool {
+    Command::new("redis-server").arg("--version").output().is_ok_and(|output| output.status.success())
+}
+
+fn run(extent: Extent, json: bool) -> Result<()> {
+    let contenders = contenders::all();
+    let mut sections = Vec::new();
+    let mut add = |section: Section| {
+        if json {
+            section.lines.iter().for_each(|line| println!("{line}"));
+        } else {
+            println!("{section}");
+        }
+        sections.push(section);
+    };
+    add(in_process::measure(&contenders)?);
+    if extent != Extent::Quick {
+        add(sockets::measure(&contenders)?);
+        add(writers::measure(&contenders)?);
+        add(holding::measure(&contenders, extent == Extent::Full)?);
+    }
+    if extent == Extent::Full {
+        add(expiry::measure()?);
+    }
+    if extent != Extent::Quick && !json {
+        report::write(&sections, extent == Extent::Full)?;
+    }
+    Ok(())
+}

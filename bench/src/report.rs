@@ -1,0 +1,97 @@
+//! Tables for reading, and the file that keeps them.
+
+use std::fmt;
+use std::fs;
+use std::path::Path;
+
+use crate::Result;
+use crate::machine;
+
+/// What one measure found.
+pub(crate) struct Section {
+    pub(crate) title: &'static str,
+    /// How to read it.
+    pub(crate) note: String,
+    pub(crate) columns: Vec<String>,
+    pub(crate) rows: Vec<Vec<String>>,
+    /// Each figure as JSON.
+    pub(crate) lines: Vec<String>,
+    /// Names of files, and what they show as SVG.
+    pub(crate) plots: Vec<(&'static str, String)>,
+}
+
+impl fmt::Display for Section {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let width = |column: usize| {
+            let cells = self.rows.iter().map(|row| &row[column]).chain([&self.columns[column]]);
+            cells.map(|cell| cell.chars().count()).max().unwrap_or(0)
+        };
+        let widths: Vec<usize> = (0..self.columns.len()).map(width).collect();
+        let row = |f: &mut fmt::Formatter<'_>, cells: &[String]| {
+            f.write_str("|")?;
+            for (index, (cell, width)) in cells.iter().zip(&widths).enumerate() {
+                if index == 0 { write!(f, " {cell:width$} |")? } else { write!(f, " {cell:>width$} |")? }
+            }
+            writeln!(f)
+        };
+        writeln!(f, "## {}\n\n{}\n", self.title, self.note)?;
+        row(f, &self.columns)?;
+        f.write_str("|")?;
+        for (index, width) in widths.iter().enumerate() {
+            let side = if index == 0 { "" } else { ":" };
+            write!(f, "{}{side}|", "-".repeat(width + 2 - side.len()))?;
+        }
+        writeln!(f)?;
+        self.rows.iter().try_for_each(|cells| row(f, cells))
+    }
+}
+
+/// Writes `RESULTS.md` and the plots beside it.
+pub(crate) fn write(sections: &[Section], full: bool) -> Result<()> {
+    let place = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let flags = if full { " -- --full" } else { "" };
+    let mut text = format!(
+        "# cloakroom beside its peers\n\nMade by `cargo run --release --manifest-path bench/Cargo.toml{flags}`, on {}.\n\n{}\n",
+        machine::description(),
+        versions(),
+    );
+    for section in sections {
+        text.push_str(&format!("\n{section}"));
+        for (name, svg) in &section.plots {
+            fs::write(place.join(name), svg)?;
+            text.push_str(&format!("\n![{}]({name})\n", section.title));
+        }
+    }
+    fs::write(place.join("RESULTS.md"), text)?;
+    Ok(())
+}
+
+/// The versions of those compared, as the lock file has them.
+fn versions() -> String {
+    const COMPARED: [&str; 7] =
+        ["actix-session", "actix-web", "axum", "axum_session", "cloakroom", "tokio", "tower-sessions"];
+    let lock = include_str!("../Cargo.lock");
+    let mut found = Vec::new();
+    let mut lines = lock.lines();
+    while let Some(line) = lines.next() {
+        let name = line.strip_prefix("name = \"").and_then(|rest| rest.strip_suffix('"'));
+        if let Some(name) = name.filter(|name| COMPARED.contains(name)) {
+            let version = lines.next().and_then(|line| line.strip_prefix("version = ")).unwrap_or("?");
+            found.push(format!("{name} {}", version.trim_matches('"')));
+        }
+    }
+    format!("Versions: {}.", found.join(", "))
+}
+
+/// A number for reading, with a comma for thousands.
+pub(crate) fn number(value: f64) -> String {
+    let digits = format!("{:.0}", value.abs());
+    let mut text = String::new();
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index) % 3 == 0 {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    if value < 0.0 && digits != "0" { format!("-{text}") } else { text }
+}
