@@ -11,6 +11,8 @@
 #![doc = include_str!("../README.md")]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+#[cfg(feature = "actix-web-4")]
+pub mod actix_web;
 pub mod adapter;
 #[cfg(feature = "axum-0_8")]
 mod axum;

@@ -10,7 +10,6 @@ use http_body_util::Full;
 use pin_project_lite::pin_project;
 
 use crate::adapter::BodySession;
-use crate::session::Session;
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
@@ -32,8 +31,8 @@ pin_project! {
 }
 
 impl<B> SessionBody<B> {
-    pub(super) fn new(body: B, session: &Session) -> Self {
-        Self { content: Content::Body { body }, session: BodySession::of(session) }
+    pub(super) fn new(body: B, session: BodySession) -> Self {
+        Self { content: Content::Body { body }, session }
     }
 
     pub(super) fn plain(body: B) -> Self {

@@ -32,7 +32,7 @@ where
 {
     type Response = Response<SessionBody<ResBody>>;
     type Error = S::Error;
-    type Future = SessionFuture<S::Future, ResBody>;
+    type Future = SessionFuture<S::Future>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
         self.inner.poll_ready(cx)
@@ -41,8 +41,13 @@ where
     fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
         let arrival = self.manager.arrive(|| Head::of(&(request.uri(), request.headers()), &self.manager));
         let future = arrival.session.enter(|| self.inner.call(request));
-        SessionFuture::new(future, arrival, self.on_error.clone())
+        SessionFuture::new(arrival.serve(future, status), self.on_error.clone())
     }
+}
+
+/// An error here is the framework's, and no response: what the request changed is discarded with it.
+fn status<B, E>(result: &Result<Response<B>, E>) -> Option<u16> {
+    result.as_ref().ok().map(|response| response.status().as_u16())
 }
 
 impl<S: fmt::Debug> fmt::Debug for SessionService<S> {

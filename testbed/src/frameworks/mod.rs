@@ -1,5 +1,6 @@
 //! The frameworks that can serve the routes.
 
+mod actix_web;
 mod axum;
 mod rocket;
 
@@ -14,6 +15,7 @@ use crate::App;
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
 pub(crate) enum Framework {
+    ActixWeb,
     Axum,
     Rocket,
 }
@@ -27,6 +29,7 @@ impl Framework {
         stop: impl Future<Output = ()> + Send + 'static,
     ) -> std::io::Result<()> {
         match self {
+            Self::ActixWeb => actix_web::serve(app, listen(address)?, stop).await,
             Self::Axum => axum::serve(app, listen(address)?, stop).await,
             Self::Rocket => rocket::serve(app, address, stop).await,
         }
