@@ -1,15 +1,13 @@
 //! A guestbook with a shop: how an application with controllers, models and templates uses its session.
 //!
 //! - `controllers/` answer requests. They take [`Session`](cloakroom::Session) as an argument, which loads it.
-//! - `models/` know what a cart and a guestbook are. They find the session themselves: nobody passes it to them.
-//! - `templates/` show it as `{{ session.email }}`, in pages, in what they include and in macros that they import.
+//! - Models and templates are in `guestbook-core`, for they know no framework: nobody passes the session to them, they find
+//!   it themselves. `guestbook-actix` serves the same ones.
 
 mod controllers;
 mod failure;
-mod models;
 mod protection;
 mod views;
-mod words;
 
 use axum::Router;
 use axum::middleware::from_fn;

@@ -4,11 +4,11 @@ use axum::extract::{Form, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use cloakroom::Session;
+use guestbook_core::models::visitor::{self, LONGEST_NAME};
 use minijinja::context;
 use serde::Deserialize;
 
 use crate::failure::Result;
-use crate::models::visitor::{self, LONGEST_NAME};
 use crate::views::Views;
 
 pub(crate) async fn sign_in_page(session: Session, State(views): State<Views>) -> Result<Response> {
