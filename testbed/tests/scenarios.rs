@@ -30,15 +30,18 @@ mod scenarios {
     pub(crate) mod values;
 }
 
-/// Generates a module of tests for each line of the matrix, and in it one for each of its tables.
+/// Generates a module of tests for each line of the matrix, and in it one for each of its tables. The step `scenarios` of
+/// the test command runs what is in `matrix`, on many threads, for scenarios mostly wait.
 macro_rules! matrix {
     ($($line:ident: $framework:literal on $store:literal $($option:literal)* runs $($table:ident)+;)+) => {
-        $(mod $line {
-            const BED: crate::Bed = crate::Bed { framework: $framework, store: $store, options: &[$($option),*] };
-            $(mod $table {
-                $table! { crate::$line::BED }
+        mod matrix {
+            $(mod $line {
+                const BED: crate::Bed = crate::Bed { framework: $framework, store: $store, options: &[$($option),*] };
+                $(mod $table {
+                    $table! { crate::matrix::$line::BED }
+                })+
             })+
-        })+
+        }
     };
 }
 
