@@ -31,9 +31,13 @@ mod http;
 mod key;
 mod lifetime;
 mod manager;
+#[cfg(feature = "poem-3")]
+pub mod poem;
 mod record;
 #[cfg(feature = "rocket-0_5")]
 pub mod rocket;
+#[cfg(feature = "salvo-1")]
+pub mod salvo;
 mod sealed;
 mod session;
 mod store;

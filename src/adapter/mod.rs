@@ -17,6 +17,8 @@ mod edits;
 mod head;
 mod serving;
 
+#[cfg(feature = "http-1")]
+pub use crate::http::SessionBody;
 pub use answer::ErrorAnswer;
 pub use arrival::Arrival;
 pub use body::BodySession;

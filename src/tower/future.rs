@@ -8,9 +8,8 @@ use std::task::{Context, Poll, ready};
 use http::Response;
 use pin_project_lite::pin_project;
 
-use super::SessionBody;
 use super::layer::OnError;
-use crate::adapter::{ErrorAnswer, Served, Serving};
+use crate::adapter::{ErrorAnswer, Served, Serving, SessionBody};
 
 pin_project! {
     /// The response of a [`SessionService`](super::SessionService): runs the handler with its session, and commits it.

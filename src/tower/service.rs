@@ -6,10 +6,9 @@ use std::task::{Context, Poll};
 use http::{Request, Response};
 use tower_service::Service;
 
-use super::SessionBody;
 use super::future::SessionFuture;
 use super::layer::OnError;
-use crate::adapter::Head;
+use crate::adapter::{Head, SessionBody};
 use crate::manager::SessionManager;
 
 /// A service whose requests have a session: made by [`SessionLayer`](super::SessionLayer).
@@ -39,7 +38,9 @@ where
     }
 
     fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
-        let arrival = self.manager.arrive(|| Head::of(&(request.uri(), request.headers()), &self.manager));
+        let arrival = self
+            .manager
+            .arrive(|| Head::of(&(request.uri(), request.headers(), request.uri().scheme()), &self.manager));
         let future = arrival.session.enter(|| self.inner.call(request));
         SessionFuture::new(arrival.serve(future, status), self.on_error.clone())
     }

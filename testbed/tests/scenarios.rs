@@ -295,4 +295,10 @@ matrix! {
     rocket_memory: "rocket" on "memory:" runs every_backend with_a_store;
     rocket_cookie: "rocket" on "cookie:" runs every_backend sealed_cookies;
     rocket_signed: "rocket" on "cookie:" "--signed" runs every_backend sealed_cookies;
+    poem_memory: "poem" on "memory:" runs every_backend with_a_store;
+    poem_cookie: "poem" on "cookie:" runs every_backend sealed_cookies;
+    poem_signed: "poem" on "cookie:" "--signed" runs every_backend sealed_cookies;
+    salvo_memory: "salvo" on "memory:" runs every_backend with_a_store;
+    salvo_cookie: "salvo" on "cookie:" runs every_backend sealed_cookies;
+    salvo_signed: "salvo" on "cookie:" "--signed" runs every_backend sealed_cookies;
 }

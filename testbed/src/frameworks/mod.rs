@@ -2,7 +2,9 @@
 
 mod actix_web;
 mod axum;
+mod poem;
 mod rocket;
+mod salvo;
 
 use std::future::Future;
 use std::io::Write;
@@ -17,7 +19,9 @@ use crate::App;
 pub(crate) enum Framework {
     ActixWeb,
     Axum,
+    Poem,
     Rocket,
+    Salvo,
 }
 
 impl Framework {
@@ -31,7 +35,9 @@ impl Framework {
         match self {
             Self::ActixWeb => actix_web::serve(app, listen(address)?, stop).await,
             Self::Axum => axum::serve(app, listen(address)?, stop).await,
+            Self::Poem => poem::serve(app, listen(address)?, stop).await,
             Self::Rocket => rocket::serve(app, address, stop).await,
+            Self::Salvo => salvo::serve(app, listen(address)?, stop).await,
         }
     }
 }
