@@ -13,6 +13,8 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod access;
+#[cfg(feature = "actix-web-4")]
+pub mod actix_web;
 pub mod adapter;
 #[cfg(feature = "axum-0_8")]
 mod axum;
@@ -31,9 +33,13 @@ mod http;
 mod key;
 mod lifetime;
 mod manager;
+#[cfg(feature = "poem-3")]
+pub mod poem;
 mod record;
 #[cfg(feature = "rocket-0_5")]
 pub mod rocket;
+#[cfg(feature = "salvo-1")]
+pub mod salvo;
 mod sealed;
 mod session;
 mod store;

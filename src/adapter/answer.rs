@@ -67,8 +67,19 @@ impl ErrorAnswer {
     /// assert_eq!(ErrorAnswer::new(Error::new(ErrorKind::TooLarge, "2 MiB")).text(), "session error: too_large\n");
     /// ```
     pub fn text(&self) -> String {
-        match self.0.kind() {
-            ErrorKind::NotLoaded | ErrorKind::NeedsCookie => format!("{}\n", self.0),
+        Self::text_of(&self.0)
+    }
+
+    /// The body of the response to an error that the framework keeps itself.
+    ///
+    /// ```
+    /// # use cloakroom::{Error, ErrorKind, adapter::ErrorAnswer};
+    /// let error = Error::new(ErrorKind::Full, "1,000,000 sessions");
+    /// assert_eq!(ErrorAnswer::text_of(&error), "session error: full\n");
+    /// ```
+    pub fn text_of(error: &Error) -> String {
+        match error.kind() {
+            ErrorKind::NotLoaded | ErrorKind::NeedsCookie => format!("{error}\n"),
             kind => format!("session error: {kind}\n"),
         }
     }

@@ -1,6 +1,7 @@
 //! What becomes of the session while the body of the response is sent.
 
 use std::fmt;
+use std::sync::{Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
 
 use crate::error::{Error, ErrorKind, Result};
@@ -37,7 +38,8 @@ use crate::store::BoxFuture;
 #[derive(Default)]
 pub struct BodySession {
     session: Option<Session>,
-    saving: Option<BoxFuture<'static, Result<()>>>,
+    /// Frameworks want bodies that are `Sync`, which this future need not be. Nobody ever waits for the lock.
+    saving: Mutex<Option<BoxFuture<'static, Result<()>>>>,
 }
 
 impl BodySession {
@@ -50,7 +52,7 @@ impl BodySession {
     /// # }
     /// ```
     pub fn of(session: &Session) -> Self {
-        Self { session: session.is_loaded().then(|| session.clone()), saving: None }
+        Self { session: session.is_loaded().then(|| session.clone()), saving: Mutex::default() }
     }
 
     /// Polls the body once, where `None` is its end; `fail` makes an error of the body's of one of ours.
@@ -68,7 +70,8 @@ impl BodySession {
         body: impl FnOnce(&mut Context<'_>) -> Poll<Option<Result<T, E>>>,
         fail: impl FnOnce(Error) -> E,
     ) -> Poll<Option<Result<T, E>>> {
-        if self.saving.is_none() {
+        let saving = self.saving.get_mut().unwrap_or_else(PoisonError::into_inner);
+        if saving.is_none() {
             // Back only if the body does not unwind.
             let Some(session) = self.session.take() else { return body(cx) };
             let part = session.enter(|| body(cx));
@@ -76,15 +79,15 @@ impl BodySession {
             match ready!(part) {
                 None if session.has_changes() => {
                     let session = session.clone();
-                    self.saving = Some(Box::pin(async move { session.save().await }));
+                    *saving = Some(Box::pin(async move { session.save().await }));
                 }
                 part => return Poll::Ready(part),
             }
         }
-        let Some(saving) = &mut self.saving else { return Poll::Ready(None) };
-        let saved = ready!(saving.as_mut().poll(cx));
+        let Some(save) = saving else { return Poll::Ready(None) };
+        let saved = ready!(save.as_mut().poll(cx));
         // What could not be saved is discarded, so that the body ends.
-        (self.saving, self.session) = (None, None);
+        (*saving, self.session) = (None, None);
         match saved {
             // The bytes are on their way, so all that can still be said is that they were not the whole answer.
             Err(error) if error.kind() != ErrorKind::Ended => {
@@ -102,14 +105,18 @@ impl BodySession {
     /// assert!(BodySession::default().is_saved());
     /// ```
     pub fn is_saved(&self) -> bool {
-        self.saving.is_none() && !self.session.as_ref().is_some_and(Session::has_changes)
+        !self.is_saving() && !self.session.as_ref().is_some_and(Session::has_changes)
+    }
+
+    fn is_saving(&self) -> bool {
+        self.saving.lock().unwrap_or_else(PoisonError::into_inner).is_some()
     }
 }
 
 impl Drop for BodySession {
     fn drop(&mut self) {
         if let Some(session) = self.session.take().filter(Session::has_changes)
-            && self.saving.is_none()
+            && !self.is_saving()
             && !std::thread::panicking()
             && let Ok(runtime) = tokio::runtime::Handle::try_current()
         {

@@ -35,7 +35,8 @@ impl Session {
                 ErrorKind::NotLoaded,
                 "there is no session here: the session layer is missing (axum: `.layer(sessions.layer())` after the routes; \
                  actix-web: `.wrap(sessions.middleware())` around them; Rocket: the routes as \
-                 `sessions.routes(routes![…])`, beside `.attach(sessions.fairing())`), or this task was spawned without it \
+                 `sessions.routes(routes![…])`, beside `.attach(sessions.fairing())`; Poem: \
+                 `.with(sessions.poem_middleware())`; Salvo: `.hoop(sessions.hoop())`), or this task was spawned without it \
                  (spawn `session.scope(future)`)",
             )
         })

@@ -1,12 +1,10 @@
 //! Sessions on everything that is a [`tower_service::Service`] over HTTP: axum, tonic, hyper with tower.
 
-mod body;
 mod future;
 mod layer;
 mod preload;
 mod service;
 
-pub use body::SessionBody;
 pub use future::SessionFuture;
 pub use layer::SessionLayer;
 pub use preload::{PreloadLayer, PreloadService, preload};

@@ -6,8 +6,7 @@ use http::{Request, Response};
 use tower_layer::Layer;
 use tower_service::Service;
 
-use super::SessionBody;
-use crate::adapter::ErrorAnswer;
+use crate::adapter::{ErrorAnswer, SessionBody};
 use crate::session::Session;
 use crate::store::BoxFuture;
 

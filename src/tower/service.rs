@@ -6,10 +6,9 @@ use std::task::{Context, Poll};
 use http::{Request, Response};
 use tower_service::Service;
 
-use super::SessionBody;
 use super::future::SessionFuture;
 use super::layer::OnError;
-use crate::adapter::Head;
+use crate::adapter::{Head, SessionBody};
 use crate::manager::SessionManager;
 
 /// A service whose requests have a session: made by [`SessionLayer`](super::SessionLayer).
@@ -32,17 +31,24 @@ where
 {
     type Response = Response<SessionBody<ResBody>>;
     type Error = S::Error;
-    type Future = SessionFuture<S::Future, ResBody>;
+    type Future = SessionFuture<S::Future>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
         self.inner.poll_ready(cx)
     }
 
     fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
-        let arrival = self.manager.arrive(|| Head::of(&(request.uri(), request.headers()), &self.manager));
+        let arrival = self
+            .manager
+            .arrive(|| Head::of(&(request.uri(), request.headers(), request.uri().scheme()), &self.manager));
         let future = arrival.session.enter(|| self.inner.call(request));
-        SessionFuture::new(future, arrival, self.on_error.clone())
+        SessionFuture::new(arrival.serve(future, status), self.on_error.clone())
     }
+}
+
+/// An error here is the framework's, and no response: what the request changed is discarded with it.
+fn status<B, E>(result: &Result<Response<B>, E>) -> Option<u16> {
+    result.as_ref().ok().map(|response| response.status().as_u16())
 }
 
 impl<S: fmt::Debug> fmt::Debug for SessionService<S> {

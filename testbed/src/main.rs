@@ -28,6 +28,8 @@ const LAST_REQUESTS: Duration = Duration::from_secs(5);
 struct App {
     sessions: SessionManager,
     stats: Arc<Stats>,
+    /// Threads that serve.
+    workers: usize,
 }
 
 fn main() -> ExitCode {
@@ -57,7 +59,7 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
 async fn serve(options: &Options) -> Result<(), Box<dyn Error>> {
     let stats = Arc::new(Stats::default());
     let backend = store::open(options, &stats).await?;
-    let app = Arc::new(App { sessions: options.manager(backend)?, stats });
+    let app = Arc::new(App { sessions: options.manager(backend)?, stats, workers: options.workers() });
     let (stop, give_up) = (stop_signal()?, stop_signal()?);
     tokio::select! {
         served = options.framework.serve(app, &options.listen, stop) => Ok(served?),

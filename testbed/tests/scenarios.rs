@@ -32,15 +32,18 @@ mod scenarios {
     pub(crate) mod values;
 }
 
-/// Generates a module of tests for each line of the matrix, and in it one for each of its tables.
+/// Generates a module of tests for each line of the matrix, and in it one for each of its tables. The step `scenarios` of
+/// the test command runs what is in `matrix`, on many threads, for scenarios mostly wait.
 macro_rules! matrix {
     ($($line:ident: $framework:literal on $store:literal $($option:literal)* runs $($table:ident)+;)+) => {
-        $(mod $line {
-            const BED: crate::Bed = crate::Bed { framework: $framework, store: $store, options: &[$($option),*] };
-            $(mod $table {
-                $table! { crate::$line::BED }
+        mod matrix {
+            $(mod $line {
+                const BED: crate::Bed = crate::Bed { framework: $framework, store: $store, options: &[$($option),*] };
+                $(mod $table {
+                    $table! { crate::matrix::$line::BED }
+                })+
             })+
-        })+
+        }
     };
 }
 
@@ -313,9 +316,24 @@ matrix! {
     axum_cookie: "axum" on "cookie:" runs every_backend sealed_cookies;
     axum_revocable: "axum" on "cookie:" "--revocable" runs every_backend known_sessions;
     axum_signed: "axum" on "cookie:" "--signed" runs every_backend sealed_cookies;
+    actix_web_memory: "actix-web" on "memory:" runs every_backend with_a_store known_sessions;
+    actix_web_file: "actix-web" on "file:" runs every_backend with_a_store known_sessions shared_store;
+    actix_web_redis: "actix-web" on "redis:" runs every_backend with_a_store known_sessions shared_store shared_server;
+    actix_web_cookie: "actix-web" on "cookie:" runs every_backend sealed_cookies;
+    actix_web_signed: "actix-web" on "cookie:" "--signed" runs every_backend sealed_cookies;
     rocket_memory: "rocket" on "memory:" runs every_backend with_a_store known_sessions;
     rocket_file: "rocket" on "file:" runs every_backend with_a_store known_sessions shared_store;
     rocket_redis: "rocket" on "redis:" runs every_backend with_a_store known_sessions shared_store shared_server;
     rocket_cookie: "rocket" on "cookie:" runs every_backend sealed_cookies;
     rocket_signed: "rocket" on "cookie:" "--signed" runs every_backend sealed_cookies;
+    poem_memory: "poem" on "memory:" runs every_backend with_a_store known_sessions;
+    poem_file: "poem" on "file:" runs every_backend with_a_store known_sessions shared_store;
+    poem_redis: "poem" on "redis:" runs every_backend with_a_store known_sessions shared_store shared_server;
+    poem_cookie: "poem" on "cookie:" runs every_backend sealed_cookies;
+    poem_signed: "poem" on "cookie:" "--signed" runs every_backend sealed_cookies;
+    salvo_memory: "salvo" on "memory:" runs every_backend with_a_store known_sessions;
+    salvo_file: "salvo" on "file:" runs every_backend with_a_store known_sessions shared_store;
+    salvo_redis: "salvo" on "redis:" runs every_backend with_a_store known_sessions shared_store shared_server;
+    salvo_cookie: "salvo" on "cookie:" runs every_backend sealed_cookies;
+    salvo_signed: "salvo" on "cookie:" "--signed" runs every_backend sealed_cookies;
 }

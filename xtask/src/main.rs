@@ -7,6 +7,7 @@
 mod command;
 mod fuzz;
 mod runner;
+mod scenarios;
 mod steps;
 mod workspace;
 
@@ -15,11 +16,13 @@ use std::process::ExitCode;
 const USAGE: &str = "\
 Usage: cargo xtask test [NAME]...
        cargo xtask test --list
+       cargo xtask table
        cargo xtask fuzz [TARGET]... [--seconds N]
        cargo xtask fuzz TARGET INPUT
 
 `test` runs the steps of the test command in their order, or only those that are
 named, and stops at the first that fails.
+`table` runs the scenarios, and writes what held into the documentation.
 `fuzz` lets a fuzzer look for what a target cannot take, each for 60 seconds or as
 long as is said; or repeats an input that it found.";
 
@@ -39,6 +42,7 @@ fn main() -> ExitCode {
             Ok(steps) => runner::run(&steps),
             Err(unknown) => refuse(&format!("there is no step `{unknown}`; the steps are:\n{}", steps::list())),
         },
+        ["table"] => finish(scenarios::write()),
         ["fuzz", ref arguments @ ..] => match fuzz::Plan::parse(arguments) {
             Ok(plan) => finish(plan.carry_out()),
             Err(why) => refuse(&format!("{why}\n\n{USAGE}")),

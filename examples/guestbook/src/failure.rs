@@ -4,6 +4,7 @@ use std::error::Error;
 
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
+use guestbook_core::session_error;
 
 pub(crate) type Result<T> = std::result::Result<T, Failure>;
 
@@ -42,32 +43,5 @@ impl IntoResponse for Failure {
         }
         tracing::error!(error = &error as &dyn Error, "a template failed");
         StatusCode::INTERNAL_SERVER_ERROR.into_response()
-    }
-}
-
-fn session_error(error: &minijinja::Error) -> Option<&cloakroom::Error> {
-    std::iter::successors(error.source(), |&error| error.source()).find_map(|error| error.downcast_ref())
-}
-
-#[cfg(test)]
-mod tests {
-    use cloakroom::ErrorKind;
-    use minijinja::Environment;
-
-    use super::*;
-
-    fn failure(page: &str) -> minijinja::Error {
-        let mut environment = Environment::new();
-        cloakroom::templates::add_to_environment(&mut environment);
-        environment.add_template("part", "{{ session.email }}").expect("a template");
-        environment.render_str(page, ()).expect_err("there is no session outside of a request")
-    }
-
-    #[test]
-    fn a_session_that_fails_is_found_below_the_template_that_used_it() {
-        for page in ["{{ session.email }}", "{{ flashes() }}", "{% include 'part' %}"] {
-            assert_eq!(session_error(&failure(page)).map(cloakroom::Error::kind), Some(ErrorKind::NotLoaded), "{page}");
-        }
-        assert!(session_error(&failure("{{ nothing() }}")).is_none());
     }
 }

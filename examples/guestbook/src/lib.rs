@@ -1,21 +1,19 @@
 //! A guestbook with a shop: how an application with controllers, models and templates uses its session.
 //!
 //! - `controllers/` answer requests. They take [`Session`](cloakroom::Session) as an argument, which loads it.
-//! - `models/` know what a cart and a guestbook are. They find the session themselves: nobody passes it to them.
-//! - `templates/` show it as `{{ session.email }}`, in pages, in what they include and in macros that they import.
+//! - Models and templates are in `guestbook-core`, for they know no framework: nobody passes the session to them, they find
+//!   it themselves. `guestbook-actix` serves the same ones.
 
 mod controllers;
 mod failure;
-mod models;
 mod protection;
 mod views;
-mod words;
 
 use axum::Router;
 use axum::extract::FromRef;
 use axum::middleware::from_fn;
 use axum::routing::{get, post};
-use cloakroom::{ConfigError, SessionManager};
+use cloakroom::{Config, ConfigError, SessionManager};
 
 use controllers::{api, devices, guestbook, live, session, shop};
 use views::Views;
@@ -39,14 +37,14 @@ impl FromRef<Parts> for SessionManager {
     }
 }
 
-/// Where sessions live: as the environment says, and in memory where it says nothing. No other place of this application
-/// knows.
+/// Where sessions live: as the environment says, and in the file `session.db` where it says nothing. No other place of this
+/// application knows.
 ///
 /// # Errors
 ///
 /// A configuration that could not work.
 pub async fn sessions() -> Result<SessionManager, ConfigError> {
-    SessionManager::from_env().await
+    Config::default().store("file").overlaid_by_env()?.open().await
 }
 
 /// The application.

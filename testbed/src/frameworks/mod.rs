@@ -1,7 +1,10 @@
 //! The frameworks that can serve the routes.
 
+mod actix_web;
 mod axum;
+mod poem;
 mod rocket;
+mod salvo;
 
 use std::future::Future;
 use std::io::Write;
@@ -14,8 +17,11 @@ use crate::App;
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
 pub(crate) enum Framework {
+    ActixWeb,
     Axum,
+    Poem,
     Rocket,
+    Salvo,
 }
 
 impl Framework {
@@ -27,8 +33,11 @@ impl Framework {
         stop: impl Future<Output = ()> + Send + 'static,
     ) -> std::io::Result<()> {
         match self {
+            Self::ActixWeb => actix_web::serve(app, listen(address)?, stop).await,
             Self::Axum => axum::serve(app, listen(address)?, stop).await,
+            Self::Poem => poem::serve(app, listen(address)?, stop).await,
             Self::Rocket => rocket::serve(app, address, stop).await,
+            Self::Salvo => salvo::serve(app, listen(address)?, stop).await,
         }
     }
 }

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 use ureq::http::{HeaderValue, Request};
 
+use super::time::stretched_path;
 use super::{Bed, Server};
 
 /// The name of the session's cookie with the default options.
@@ -133,7 +134,7 @@ impl Client {
     }
 
     fn send(&self, method: &str, path: &str, headers: &[(String, Vec<u8>)], body: &[u8]) -> Response {
-        let mut request = Request::builder().method(method).uri(format!("{}{path}", self.url));
+        let mut request = Request::builder().method(method).uri(format!("{}{}", self.url, stretched_path(path)));
         for (name, value) in headers {
             request = request.header(name, HeaderValue::from_bytes(value).expect("a header"));
         }

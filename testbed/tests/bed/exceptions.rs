@@ -1,5 +1,8 @@
 //! What a framework cannot do, and why.
 
+use std::fs::OpenOptions;
+use std::io::Write;
+
 use super::Bed;
 
 /// A scenario that does not hold under a framework. The testbed answers 501 there, never silence.
@@ -32,4 +35,13 @@ pub(crate) fn hold(bed: &Bed, module: &str, name: &str, scenario: fn(&Bed)) {
         }
         None => scenario(bed),
     }
+    note(bed, module, name, exception.map_or("", |exception| exception.reason));
+}
+
+/// Writes down what held, for the table in the documentation: where `SCENARIO_RESULTS` says.
+fn note(bed: &Bed, module: &str, name: &str, reason: &str) {
+    let Some(path) = std::env::var_os("SCENARIO_RESULTS") else { return };
+    let line = format!("{}\t{}\t{module}\t{name}\t{reason}\n", bed.framework, bed.kind_of_store());
+    let mut file = OpenOptions::new().create(true).append(true).open(path).expect("the results can be opened");
+    file.write_all(line.as_bytes()).expect("the results can be written");
 }

@@ -4,17 +4,18 @@ mod client;
 mod exceptions;
 mod server;
 mod socket;
+mod time;
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, LazyLock, Mutex, PoisonError, Weak};
 use std::thread;
-use std::time::Duration;
 
 pub(crate) use client::{COOKIE, Client, Response};
 pub(crate) use exceptions::hold;
 pub(crate) use server::{Server, refused};
 pub(crate) use socket::Socket;
+pub(crate) use time::{sleep, stretched};
 
 use servers::Redis;
 
@@ -28,20 +29,25 @@ pub(crate) struct Bed {
 }
 
 /// Servers in use, by framework, store and options. A server ends with the last scenario that holds it.
-static SERVERS: Mutex<Option<HashMap<String, Weak<Server>>>> = Mutex::new(None);
+static SERVERS: Mutex<Option<HashMap<String, Place>>> = Mutex::new(None);
+
+/// Locked while its server starts, so that others can start meanwhile.
+type Place = Arc<Mutex<Weak<Server>>>;
 
 impl Bed {
     /// A server with these options, shared with other scenarios that want the same.
     pub(crate) fn server(&self, options: &[&str]) -> Arc<Server> {
         let name = format!("{} {} {:?} {options:?}", self.framework, self.store, self.options);
-        let mut servers = SERVERS.lock().unwrap_or_else(PoisonError::into_inner);
-        let servers = servers.get_or_insert_default();
-        if let Some(server) = servers.get(&name).and_then(Weak::upgrade) {
-            return server;
-        }
-        let server = Arc::new(self.start(options, &[]));
-        servers.insert(name, Arc::downgrade(&server));
-        server
+        let place = {
+            let mut servers = SERVERS.lock().unwrap_or_else(PoisonError::into_inner);
+            Arc::clone(servers.get_or_insert_default().entry(name).or_default())
+        };
+        let mut place = place.lock().unwrap_or_else(PoisonError::into_inner);
+        place.upgrade().unwrap_or_else(|| {
+            let server = Arc::new(self.start(options, &[]));
+            *place = Arc::downgrade(&server);
+            server
+        })
     }
 
     /// A server of its own, for scenarios that count.
@@ -69,11 +75,15 @@ impl Bed {
     }
 
     /// The whole command line for a server with these options.
-    pub(crate) fn all<'a>(&self, options: &[&'a str]) -> Vec<&'a str> {
-        let mut all = vec!["--framework", self.framework, "--store", self.store_url()];
-        all.extend(self.options);
-        all.extend(options);
-        all
+    pub(crate) fn all(&self, options: &[&str]) -> Vec<String> {
+        let bed = ["--framework", self.framework, "--store", self.store_url()];
+        time::stretched_options(bed.iter().chain(self.options).chain(options).copied())
+    }
+
+    /// The store without its address, which may change with every run.
+    pub(crate) fn kind_of_store(&self) -> String {
+        let scheme = self.store.split(':').take(1);
+        scheme.chain(self.options.iter().copied()).collect::<Vec<_>>().join(" ")
     }
 
     /// A store that nobody has used: a file, or on Redis a part of a server that all tests share.
@@ -102,10 +112,6 @@ impl Bed {
     pub(crate) fn asks<'a>(&self, of_a_store: &'a str) -> &'a str {
         if self.is_sealed() { "" } else { of_a_store }
     }
-}
-
-pub(crate) fn sleep(ms: u64) {
-    thread::sleep(Duration::from_millis(ms));
 }
 
 /// Runs `slow`, and `meanwhile` while it is under way; answers what `slow` did.

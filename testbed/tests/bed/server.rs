@@ -1,5 +1,6 @@
 //! The program under test, as a process.
 
+use std::ffi::OsStr;
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -18,7 +19,7 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    pub(crate) fn start(options: &[&str], environment: &[(&str, &str)]) -> Self {
+    pub(crate) fn start(options: &[impl AsRef<OsStr>], environment: &[(&str, &str)]) -> Self {
         let mut child = command(options).envs(environment.iter().copied()).spawn().expect("the testbed starts");
         let log = collect(child.stderr.take().expect("stderr is piped"));
         let mut line = String::new();
@@ -82,13 +83,13 @@ impl Drop for Server {
 }
 
 /// What the testbed says to options that it refuses, and how it ends.
-pub(crate) fn refused(options: &[&str]) -> (ExitStatus, String) {
+pub(crate) fn refused(options: &[impl AsRef<OsStr>]) -> (ExitStatus, String) {
     let output = command(options).output().expect("the testbed runs");
     assert!(output.stdout.is_empty(), "it listens all the same");
     (output.status, String::from_utf8_lossy(&output.stderr).into_owned())
 }
 
-fn command(options: &[&str]) -> Command {
+fn command(options: &[impl AsRef<OsStr>]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_testbed"));
     command.args(options).env_remove("RUST_LOG").env_remove("RUST_BACKTRACE");
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());

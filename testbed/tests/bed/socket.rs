@@ -67,9 +67,10 @@ impl Socket {
 
     /// Closes it in the proper way, and waits for the other side.
     pub(crate) fn close(mut self) {
-        self.runtime.block_on(async {
-            let _ = self.stream.close(None).await;
+        let closed = async {
+            self.stream.close(None).await.expect("a closing frame is sent");
             while let Some(Ok(_)) = self.stream.next().await {}
-        });
+        };
+        self.runtime.block_on(async { timeout(PATIENCE, closed).await }).expect("the other side closes in time");
     }
 }

@@ -2,7 +2,7 @@
 
 use super::Done;
 use crate::command::{Result, cargo, run};
-use crate::fuzz;
+use crate::{fuzz, scenarios as matrix};
 
 pub(super) fn format() -> Result<Done> {
     run(&mut cargo(&["fmt", "--all", "--check"]))?;
@@ -25,5 +25,10 @@ pub(super) fn docs() -> Result<Done> {
 }
 
 pub(super) fn tests() -> Result<Done> {
-    run(&mut cargo(&["test", "--workspace", "--all-features"])).map(|()| Done::Fully)
+    // The matrix has a step of its own.
+    run(&mut cargo(&["test", "--workspace", "--all-features", "--", "--skip", "matrix::"])).map(|()| Done::Fully)
+}
+
+pub(super) fn scenarios() -> Result<Done> {
+    matrix::check().map(|()| Done::Fully)
 }

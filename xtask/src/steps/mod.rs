@@ -34,6 +34,11 @@ const STEPS: &[Step] = &[
     Step { name: "msrv", about: "no dependency needs a newer Rust than is declared", run: msrv::run },
     Step { name: "docs", about: "the documentation builds without warnings", run: checks::docs },
     Step { name: "tests", about: "unit tests, integration tests, examples in the documentation", run: checks::tests },
+    Step {
+        name: "scenarios",
+        about: "what holds over HTTP, on every framework and store, and that the documentation says so",
+        run: checks::scenarios,
+    },
     Step { name: "guards", about: "a request costs no more than it may", run: guards::run },
     Step {
         name: "fuzz",

@@ -5,10 +5,10 @@ use axum::http::StatusCode;
 use axum::http::header::{AUTHORIZATION, CACHE_CONTROL, HeaderMap, WWW_AUTHENTICATE};
 use axum::response::{IntoResponse, Response};
 use cloakroom::Session;
+use guestbook_core::models::visitor;
 use serde_json::json;
 
 use crate::failure::Result;
-use crate::models::visitor;
 
 /// Who is asking: `curl -H 'Authorization: Bearer demo-token' http://localhost:3000/api/whoami`.
 pub(crate) async fn who_am_i(_: Session, headers: HeaderMap) -> Result<Response> {

@@ -9,7 +9,7 @@ use serde::Deserialize;
 
 use super::SignedIn;
 use crate::failure::Result;
-use crate::models::devices;
+use guestbook_core::models::devices;
 use crate::views::Views;
 
 pub(crate) async fn page(
@@ -46,7 +46,7 @@ pub(crate) async fn sign_out_others(
     State(sessions): State<SessionManager>,
 ) -> Result<Redirect> {
     let ended = sessions.revoke_others(&session).await?;
-    session.flash("info", format!("{} signed out.", crate::words::count(ended as u64, "other device")))?;
+    session.flash("info", format!("{} signed out.", guestbook_core::words::count(ended as u64, "other device")))?;
     Ok(Redirect::to("/devices"))
 }
 

@@ -4,13 +4,13 @@ use axum::extract::{Form, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use cloakroom::Session;
+use guestbook_core::models::guestbook::{self, LONGEST_ENTRY};
 use minijinja::context;
 use minijinja::value::Serde;
 use serde::Deserialize;
 
 use super::SignedIn;
 use crate::failure::Result;
-use crate::models::guestbook::{self, LONGEST_ENTRY};
 use crate::views::Views;
 
 pub(crate) async fn page(_: SignedIn, State(views): State<Views>) -> Result<impl IntoResponse> {

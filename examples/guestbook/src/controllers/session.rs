@@ -5,12 +5,12 @@ use axum::http::header::USER_AGENT;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Redirect, Response};
 use cloakroom::Session;
+use guestbook_core::models::devices::{self, LONGEST_LABEL};
+use guestbook_core::models::visitor::{self, LONGEST_NAME};
 use minijinja::context;
 use serde::Deserialize;
 
 use crate::failure::Result;
-use crate::models::devices::{self, LONGEST_LABEL};
-use crate::models::visitor::{self, LONGEST_NAME};
 use crate::views::Views;
 
 pub(crate) async fn sign_in_page(session: Session, State(views): State<Views>, headers: HeaderMap) -> Result<Response> {

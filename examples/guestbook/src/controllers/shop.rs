@@ -4,15 +4,15 @@ use axum::extract::{Form, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use cloakroom::Session;
+use guestbook_core::models::cart;
+use guestbook_core::words;
 use minijinja::context;
 use minijinja::value::Serde;
 use serde::Deserialize;
 
 use super::SignedIn;
 use crate::failure::Result;
-use crate::models::cart;
 use crate::views::Views;
-use crate::words;
 
 /// It takes the session for the sake of its models and templates: to take it is to load it.
 pub(crate) async fn page(_: Session, State(views): State<Views>) -> Result<impl IntoResponse> {

@@ -11,41 +11,50 @@ const MOST_OF_AN_ARTICLE: u32 = 99;
 
 /// Something to buy.
 #[derive(Debug, Serialize)]
-pub(crate) struct Article {
-    pub(crate) id: &'static str,
-    pub(crate) name: &'static str,
+pub struct Article {
+    /// What forms call it.
+    pub id: &'static str,
+    /// What people call it.
+    pub name: &'static str,
     about: &'static str,
     price: &'static str,
     #[serde(skip)]
     cents: u32,
 }
 
-pub(crate) const ARTICLES: &[Article] = &[
+/// All that there is.
+pub const ARTICLES: &[Article] = &[
     Article { id: "mug", name: "Enamel mug", about: "Survives what it falls on", price: "9.50", cents: 950 },
     Article { id: "pen", name: "Fountain pen", about: "For the next guestbook", price: "24.00", cents: 2400 },
     Article { id: "scarf", name: "Wool scarf", about: "Forgotten here in 1987", price: "18.00", cents: 1800 },
     Article { id: "umbrella", name: "Umbrella", about: "Somebody else's, perhaps", price: "15.00", cents: 1500 },
 ];
 
-pub(crate) fn article(id: &str) -> Option<&'static Article> {
+/// The article that a form names.
+pub fn article(id: &str) -> Option<&'static Article> {
     ARTICLES.iter().find(|article| article.id == id)
 }
 
 /// How many of an article are in the cart, as the session keeps it.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub(crate) struct Line {
+struct Line {
     article: String,
     amount: u32,
 }
 
 /// The cart as it is shown.
 #[derive(Debug, Serialize)]
-pub(crate) struct Bill {
+pub struct Bill {
     lines: Vec<(&'static Article, u32)>,
     total: String,
 }
 
-pub(crate) fn bill() -> Result<Bill> {
+/// What is in the cart, and what it comes to.
+///
+/// # Errors
+///
+/// Those of the session.
+pub fn bill() -> Result<Bill> {
     let cart = Session::current()?.get(CART)?.unwrap_or_default();
     let lines: Vec<_> = cart.iter().filter_map(|line| Some((article(&line.article)?, line.amount))).collect();
     let cents: u32 = lines.iter().map(|(article, amount)| article.cents * amount).sum();
@@ -54,12 +63,20 @@ pub(crate) fn bill() -> Result<Bill> {
 
 /// Puts one more into the cart. If another tab changes the cart at the same time, `update` does this again on what that
 /// one left, so both count.
-pub(crate) fn add(article: &'static Article) -> Result<()> {
+///
+/// # Errors
+///
+/// Those of the session.
+pub fn add(article: &'static Article) -> Result<()> {
     change(article, |amount| (amount + 1).min(MOST_OF_AN_ARTICLE))
 }
 
 /// Takes one out of the cart.
-pub(crate) fn remove(article: &'static Article) -> Result<()> {
+///
+/// # Errors
+///
+/// Those of the session.
+pub fn remove(article: &'static Article) -> Result<()> {
     change(article, |amount| amount.saturating_sub(1))
 }
 
@@ -79,7 +96,11 @@ fn change(article: &'static Article, by: fn(u32) -> u32) -> Result<()> {
 /// Orders what is in the cart, and answers how many articles that were.
 ///
 /// The cart and the number of orders belong together: pressed in two tabs at once, one of them orders nothing.
-pub(crate) fn order() -> Result<u32> {
+///
+/// # Errors
+///
+/// Those of the session.
+pub fn order() -> Result<u32> {
     Session::current()?.transaction(|view| {
         let amount = view.get(CART)?.unwrap_or_default().iter().map(|line| line.amount).sum();
         if amount > 0 {

@@ -1,4 +1,4 @@
-//! The heads of requests and responses of the `http` crate, which tower, Poem and Salvo share.
+//! The heads of requests and responses.
 
 use std::borrow::Cow;
 
@@ -7,7 +7,8 @@ use http::{Response, StatusCode, Uri, uri};
 
 use crate::adapter::{ErrorAnswer, RequestHeaders, ResponseHead};
 
-impl RequestHeaders for (&Uri, &HeaderMap) {
+/// The scheme is that of the request's URI, or of the connection where the framework tells it.
+impl RequestHeaders for (&Uri, &HeaderMap, Option<&uri::Scheme>) {
     type Value = HeaderValue;
 
     fn cookies(&self) -> impl Iterator<Item = HeaderValue> {
@@ -23,7 +24,7 @@ impl RequestHeaders for (&Uri, &HeaderMap) {
     }
 
     fn is_https(&self) -> bool {
-        self.0.scheme() == Some(&uri::Scheme::HTTPS)
+        self.2 == Some(&uri::Scheme::HTTPS)
     }
 }
 

@@ -7,7 +7,7 @@ use crate::words;
 
 /// A session for people to read.
 #[derive(Debug, Serialize)]
-pub(crate) struct Ticket {
+pub struct Ticket {
     /// Its public name, which stays the same when the ticket is renewed, and opens nothing.
     handle: String,
     began: String,
@@ -17,7 +17,11 @@ pub(crate) struct Ticket {
 }
 
 /// None where nothing is kept for this visitor.
-pub(crate) fn current() -> Result<Option<Ticket>> {
+///
+/// # Errors
+///
+/// Those of the session.
+pub fn current() -> Result<Option<Ticket>> {
     let session = Session::current()?;
     let Some(handle) = session.handle()? else { return Ok(None) };
     // A session that begins with this very request has no deadlines yet.

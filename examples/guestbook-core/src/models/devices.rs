@@ -5,11 +5,12 @@ use serde::Serialize;
 
 use crate::words;
 
-pub(crate) const LONGEST_LABEL: usize = 40;
+/// In letters.
+pub const LONGEST_LABEL: usize = 40;
 
 /// One of the visitor's sessions for people to read.
 #[derive(Debug, Serialize)]
-pub(crate) struct Device {
+pub struct Device {
     /// What it is signed out by. It opens nothing.
     handle: String,
     label: String,
@@ -31,12 +32,16 @@ impl From<SessionInfo> for Device {
 }
 
 /// The newest first.
-pub(crate) async fn of(sessions: &SessionManager, user: &str) -> Result<Vec<Device>> {
+///
+/// # Errors
+///
+/// Those of the store.
+pub async fn of(sessions: &SessionManager, user: &str) -> Result<Vec<Device>> {
     Ok(sessions.sessions_of(user).await?.into_iter().map(Device::from).collect())
 }
 
 /// What a browser says that it is, as a name to begin with: the visitor sees it before it is kept, and may change it.
-pub(crate) fn suggested_label(user_agent: &str) -> String {
+pub fn suggested_label(user_agent: &str) -> String {
     let first = |known: &[(&str, &'static str)]| {
         known.iter().find(|(sign, _)| user_agent.contains(sign)).map(|(_, name)| *name)
     };

@@ -10,12 +10,11 @@ use http_body_util::Full;
 use pin_project_lite::pin_project;
 
 use crate::adapter::BodySession;
-use crate::session::Session;
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 pin_project! {
-    /// The body of a response: as [`BodySession`] says, what it changes is saved when it ends.
+    /// The body of a response of the `http` crate: as [`BodySession`] says, what it changes is saved when it ends.
     pub struct SessionBody<B> {
         #[pin]
         content: Content<B>,
@@ -32,15 +31,39 @@ pin_project! {
 }
 
 impl<B> SessionBody<B> {
-    pub(super) fn new(body: B, session: &Session) -> Self {
-        Self { content: Content::Body { body }, session: BodySession::of(session) }
+    /// A body that goes on with its session.
+    ///
+    /// ```
+    /// use cloakroom::adapter::{BodySession, SessionBody};
+    ///
+    /// fn with_session<B>(response: http::Response<B>, session: BodySession) -> http::Response<SessionBody<B>> {
+    ///     response.map(|body| SessionBody::new(body, session))
+    /// }
+    /// ```
+    pub fn new(body: B, session: BodySession) -> Self {
+        Self { content: Content::Body { body }, session }
     }
 
-    pub(super) fn plain(body: B) -> Self {
+    /// A body without a session.
+    ///
+    /// ```
+    /// # use cloakroom::adapter::SessionBody;
+    /// let body = SessionBody::plain("a line".to_owned());
+    /// ```
+    pub fn plain(body: B) -> Self {
         Self { content: Content::Body { body }, session: BodySession::default() }
     }
 
-    pub(super) fn text(text: String) -> Self {
+    /// What is sent in the place of a body: the text of an [`ErrorAnswer`](crate::adapter::ErrorAnswer), or the
+    /// application's own.
+    ///
+    /// ```
+    /// # use cloakroom::{Error, adapter::{ErrorAnswer, SessionBody}};
+    /// fn failed<B>(error: Error) -> http::Response<SessionBody<B>> {
+    ///     http::Response::<String>::from(ErrorAnswer::new(error)).map(SessionBody::text)
+    /// }
+    /// ```
+    pub fn text(text: String) -> Self {
         Self { content: Content::Text { body: Full::from(text) }, session: BodySession::default() }
     }
 }

@@ -3,7 +3,7 @@
 use std::time::{Duration, SystemTime};
 
 /// How long it takes, in two units at most: "31 days", "1 hour and 5 minutes".
-pub(crate) fn span(duration: Duration) -> String {
+pub fn span(duration: Duration) -> String {
     let minutes = (duration.as_secs() + 30) / 60;
     let (days, hours, minutes) = (minutes / 1440, minutes / 60 % 24, minutes % 60);
     match (days, hours, minutes) {
@@ -17,12 +17,12 @@ pub(crate) fn span(duration: Duration) -> String {
 }
 
 /// When it will be: "in 31 days".
-pub(crate) fn until(instant: SystemTime) -> String {
+pub fn until(instant: SystemTime) -> String {
     instant.duration_since(SystemTime::now()).map_or_else(|_| "now".to_owned(), |left| format!("in {}", span(left)))
 }
 
 /// When it was: "5 minutes ago".
-pub(crate) fn ago(instant: SystemTime) -> String {
+pub fn ago(instant: SystemTime) -> String {
     match instant.elapsed() {
         Ok(past) if past.as_secs() >= 30 => format!("{} ago", span(past)),
         _ => "just now".to_owned(),
@@ -30,7 +30,7 @@ pub(crate) fn ago(instant: SystemTime) -> String {
 }
 
 /// "1 article", "2 articles".
-pub(crate) fn count(number: u64, what: &str) -> String {
+pub fn count(number: u64, what: &str) -> String {
     format!("{number} {what}{}", if number == 1 { "" } else { "s" })
 }
 

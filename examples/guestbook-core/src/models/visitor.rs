@@ -6,19 +6,25 @@ use serde::Serialize;
 const NAME: Key<String> = Key::new("name");
 const EMAIL: Key<String> = Key::new("email");
 
-pub(crate) const LONGEST_NAME: usize = 40;
+/// In letters.
+pub const LONGEST_NAME: usize = 40;
 
 /// A real application keeps hashes of random tokens in its database.
 const TOKEN: &str = "demo-token";
 
 /// Who is signed in, by a session or for one request only.
 #[derive(Debug, Serialize)]
-pub(crate) struct Visitor {
+pub struct Visitor {
     user: String,
     email: Option<String>,
 }
 
-pub(crate) fn current() -> Result<Option<Visitor>> {
+/// Who is signed in, if anybody is.
+///
+/// # Errors
+///
+/// Those of the session.
+pub fn current() -> Result<Option<Visitor>> {
     let session = Session::current()?;
     let email = session.get(EMAIL)?;
     Ok(session.user()?.map(|user| Visitor { user: user.to_string(), email }))
@@ -27,7 +33,11 @@ pub(crate) fn current() -> Result<Option<Visitor>> {
 /// Signs a visitor in under any name. (A real application asks for proof.) The ticket is a new one from here on, and
 /// what is in the cart stays.
 /// The label is what their list of devices calls this one.
-pub(crate) fn sign_in(name: &str, shared_computer: bool, label: &str) -> Result<()> {
+///
+/// # Errors
+///
+/// Those of the session.
+pub fn sign_in(name: &str, shared_computer: bool, label: &str) -> Result<()> {
     let session = Session::current()?;
     let email = email_of(name);
     session.login(email.as_str())?;
@@ -43,7 +53,11 @@ pub(crate) fn sign_in(name: &str, shared_computer: bool, label: &str) -> Result<
 
 /// Signs whoever knows the token in for this request only: no cookie is set and no record kept, and still every
 /// model and every template sees the user and the e-mail address as it always does.
-pub(crate) fn sign_in_for_this_request(token: &str) -> Result<bool> {
+///
+/// # Errors
+///
+/// Those of the session.
+pub fn sign_in_for_this_request(token: &str) -> Result<bool> {
     if token != TOKEN {
         return Ok(false);
     }

@@ -11,7 +11,8 @@ const ENTRIES: Key<Vec<Entry>> = Key::new("entries");
 
 /// The newest of them are kept: few enough for a session that is all in its cookie.
 const MOST_ENTRIES: usize = 10;
-pub(crate) const LONGEST_ENTRY: usize = 280;
+/// In letters.
+pub const LONGEST_ENTRY: usize = 280;
 
 /// A line as the session keeps it.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -23,13 +24,17 @@ struct Entry {
 
 /// A line as it is shown.
 #[derive(Debug, Serialize)]
-pub(crate) struct Shown {
+pub struct Shown {
     text: String,
     written: String,
 }
 
 /// The newest first.
-pub(crate) fn entries() -> Result<Vec<Shown>> {
+///
+/// # Errors
+///
+/// Those of the session.
+pub fn entries() -> Result<Vec<Shown>> {
     let entries = Session::current()?.get(ENTRIES)?.unwrap_or_default();
     let shown =
         |entry: Entry| Shown { text: entry.text, written: words::ago(UNIX_EPOCH + Duration::from_secs(entry.written)) };
@@ -37,7 +42,11 @@ pub(crate) fn entries() -> Result<Vec<Shown>> {
 }
 
 /// Adds a line, whatever another tab adds meanwhile.
-pub(crate) fn write(text: &str) -> Result<()> {
+///
+/// # Errors
+///
+/// Those of the session.
+pub fn write(text: &str) -> Result<()> {
     let written = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
     let entry = Entry { text: text.to_owned(), written };
     Session::current()?.update(ENTRIES, move |entries| {
