@@ -290,9 +290,11 @@ matrix! {
     axum_cookie: "axum" on "cookie:" runs every_backend sealed_cookies;
     axum_signed: "axum" on "cookie:" "--signed" runs every_backend sealed_cookies;
     actix_web_memory: "actix-web" on "memory:" runs every_backend with_a_store;
+    actix_web_redis: "actix-web" on "redis:" runs every_backend with_a_store shared_server;
     actix_web_cookie: "actix-web" on "cookie:" runs every_backend sealed_cookies;
     actix_web_signed: "actix-web" on "cookie:" "--signed" runs every_backend sealed_cookies;
     rocket_memory: "rocket" on "memory:" runs every_backend with_a_store;
+    rocket_redis: "rocket" on "redis:" runs every_backend with_a_store shared_server;
     rocket_cookie: "rocket" on "cookie:" runs every_backend sealed_cookies;
     rocket_signed: "rocket" on "cookie:" "--signed" runs every_backend sealed_cookies;
 }
