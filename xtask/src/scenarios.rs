@@ -8,7 +8,7 @@ use crate::command::{self, Failure, Result, cargo};
 use crate::workspace;
 
 /// Many more than there are cores, for a scenario mostly waits for deadlines to pass.
-const THREADS: &str = "--test-threads=48";
+const THREADS: &str = "--test-threads=32";
 
 /// Where the table is, from the root of the workspace.
 const PAGE: &str = "docs/frameworks.md";

@@ -125,8 +125,10 @@ pub(crate) fn during<R: Send, T>(slow: impl FnOnce() -> R + Send, meanwhile: imp
     })
 }
 
-/// Runs `work` on so many threads at once.
+/// Runs `work` on so many threads at once. One such burst at a time: it is to meet itself, and not the limits of the machine.
 pub(crate) fn at_once<R: Send>(threads: usize, work: impl Fn(usize) -> R + Sync) -> Vec<R> {
+    static BURST: Mutex<()> = Mutex::new(());
+    let _burst = BURST.lock().unwrap_or_else(PoisonError::into_inner);
     let start = std::sync::Barrier::new(threads);
     thread::scope(|scope| {
         let running: Vec<_> = (0..threads)

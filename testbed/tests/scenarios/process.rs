@@ -46,7 +46,10 @@ pub(crate) fn what_it_cannot_do_is_refused_at_the_start(bed: &Bed) {
 pub(crate) fn one_worker_serves_many(bed: &Bed) {
     let visitor = bed.visitor_with(&["--workers", "1"]);
     visitor.set("a", 1);
-    let start = std::time::Instant::now();
-    at_once(10, |_| visitor.get("/slow-get/a?ms=300").ok());
-    assert!(start.elapsed() < stretched(1_500), "{:?}", start.elapsed());
+    let times = at_once(10, |_| {
+        let start = std::time::Instant::now();
+        visitor.get("/slow-get/a?ms=300").ok();
+        start.elapsed()
+    });
+    assert!(times.iter().all(|time| *time < stretched(1_500)), "{times:?}");
 }

@@ -518,7 +518,7 @@ pub(crate) fn no_log_line_holds_a_cookie_or_a_secret(bed: &Bed) {
     secrets.push(forged);
     sleep(700);
     late.get("/get/a").ok();
-    let events = ["created", "renewed", "destroyed", "forged", "expired", "loaded"];
+    let events = ["created", "renewed", "destroyed", "forged", "Expired", "loaded"];
     let start = std::time::Instant::now();
     while !events.iter().all(|event| server.log().contains(event)) {
         assert!(start.elapsed().as_secs() < 3, "not all of {events:?}: {}", server.log());
