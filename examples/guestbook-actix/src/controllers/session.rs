@@ -1,9 +1,11 @@
 //! Signing in and out, and renewing the ticket.
 
 use actix_web::http::StatusCode;
-use actix_web::{HttpResponse, web};
+use actix_web::http::header::USER_AGENT;
+use actix_web::{HttpRequest, HttpResponse, web};
 use cloakroom::Session;
 use guestbook_core::Pages;
+use guestbook_core::models::devices::{self, LONGEST_LABEL};
 use guestbook_core::models::visitor::{self, LONGEST_NAME};
 use minijinja::context;
 use serde::Deserialize;
@@ -11,11 +13,16 @@ use serde::Deserialize;
 use crate::failure::Result;
 use crate::views;
 
-pub(crate) async fn sign_in_page(session: Session, pages: web::Data<Pages>) -> Result<HttpResponse> {
+pub(crate) async fn sign_in_page(
+    session: Session,
+    pages: web::Data<Pages>,
+    request: HttpRequest,
+) -> Result<HttpResponse> {
     if session.user()?.is_some() {
         return Ok(views::redirect("/"));
     }
-    show(&pages, StatusCode::OK, "")
+    let user_agent = request.headers().get(USER_AGENT).and_then(|value| value.to_str().ok());
+    show(&pages, StatusCode::OK, "", &devices::suggested_label(user_agent.unwrap_or_default()))
 }
 
 #[derive(Deserialize)]
@@ -23,6 +30,8 @@ pub(crate) struct SignIn {
     name: String,
     /// A box that is not ticked is not sent.
     shared_computer: Option<String>,
+    #[serde(default)]
+    device: String,
 }
 
 pub(crate) async fn sign_in(
@@ -33,9 +42,10 @@ pub(crate) async fn sign_in(
     let name = form.name.trim();
     if name.is_empty() || name.chars().count() > LONGEST_NAME {
         session.flash_now("error", format!("Tell us a name, of at most {LONGEST_NAME} letters."))?;
-        return show(&pages, StatusCode::UNPROCESSABLE_ENTITY, name);
+        return show(&pages, StatusCode::UNPROCESSABLE_ENTITY, name, &form.device);
     }
-    visitor::sign_in(name, form.shared_computer.is_some())?;
+    let label: String = form.device.trim().chars().take(LONGEST_LABEL).collect();
+    visitor::sign_in(name, form.shared_computer.is_some(), &label)?;
     session.flash("info", format!("Welcome, {name}."))?;
     Ok(views::redirect("/"))
 }
@@ -61,6 +71,7 @@ pub(crate) async fn renew(session: Session, form: web::Form<Renew>) -> Result<Ht
     Ok(views::redirect(if form.from == "/shop" { "/shop" } else { "/" }))
 }
 
-fn show(pages: &Pages, status: StatusCode, typed: &str) -> Result<HttpResponse> {
-    views::page(pages, status, "sign_in.html", context! { longest => LONGEST_NAME, typed })
+fn show(pages: &Pages, status: StatusCode, typed: &str, device: &str) -> Result<HttpResponse> {
+    let context = context! { longest => LONGEST_NAME, typed, longest_label => LONGEST_LABEL, device };
+    views::page(pages, status, "sign_in.html", context)
 }
