@@ -10,7 +10,7 @@ use actix_web::middleware::{Next, from_fn};
 use actix_web::test::{TestRequest, init_service, read_body, try_call_service};
 use actix_web::{App, HttpResponse, ResponseError, web};
 use cloakroom::testing::{FaultStore, Verb};
-use cloakroom::{Error, ErrorKind, MemoryStore, Session, SessionManager};
+use cloakroom::{Error, ErrorKind, FreshUser, MemoryStore, Policy, Require, Session, SessionManager, User};
 
 fn sessions() -> SessionManager {
     SessionManager::new(MemoryStore::new())
@@ -251,4 +251,38 @@ async fn a_handler_takes_its_session_to_other_threads() {
     let app = init_service(app).await;
     let first = send(&app, "/", None).await;
     assert_eq!(send(&app, "/spawned", first.cookie()).await.text, "Some(1)");
+}
+
+struct Editor;
+
+impl Policy for Editor {
+    fn check(session: &Session) -> cloakroom::Result<()> {
+        match session.user()?.as_deref() {
+            Some("ana") => Ok(()),
+            _ => Err(Error::new(ErrorKind::Forbidden, "for editors")),
+        }
+    }
+}
+
+#[actix_web::test]
+async fn users_fresh_users_and_policies_are_arguments() {
+    let login = async |session: Session, name: web::Path<String>| session.login(name.as_str()).map(|()| "welcome");
+    let app = App::new()
+        .route("/login/{name}", web::get().to(login))
+        .route("/user", web::get().to(async |user: User| user.to_string()))
+        .route("/fresh", web::get().to(async |user: FreshUser<600>| user.to_string()))
+        .route("/stale", web::get().to(async |user: FreshUser<0>| user.to_string()))
+        .route("/both", web::get().to(async |_: Session, user: Require<Editor>| user.to_string()))
+        .wrap(sessions().middleware());
+    let app = init_service(app).await;
+    for path in ["/user", "/fresh", "/stale", "/both"] {
+        assert_eq!(send(&app, path, None).await.status, 401, "{path}");
+    }
+    let ana = send(&app, "/login/ana", None).await;
+    for path in ["/user", "/fresh", "/both"] {
+        assert_eq!(send(&app, path, ana.cookie()).await.text, "ana", "{path}");
+    }
+    assert_eq!(send(&app, "/stale", ana.cookie()).await.status, 401);
+    let eve = send(&app, "/login/eve", None).await;
+    assert_eq!(send(&app, "/both", eve.cookie()).await.status, 403);
 }

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use cloakroom::{
-    Backend, BoxFuture, ConfigError, CookieStore, Created, Record, Revision, Secrets,
-    SessionIndex, SessionStore, StoreKey, Swap, Timestamp, Touched, store_from_url,
+    Backend, BoxFuture, ConfigError, CookieStore, Created, MemoryStore, Record, Revision, Secrets, SessionIndex,
+    SessionStore, StoreKey, Swap, Timestamp, Touched, store_from_url,
 };
 use serde_json::{Value, json};
 

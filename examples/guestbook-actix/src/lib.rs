@@ -12,19 +12,19 @@ use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceFactory, ServiceRequest, ServiceResponse};
 use actix_web::middleware::from_fn;
 use actix_web::{App, web};
-use cloakroom::{ConfigError, SessionManager};
+use cloakroom::{Config, ConfigError, SessionManager};
 use guestbook_core::Pages;
 
-use controllers::{api, guestbook, session, shop};
+use controllers::{api, devices, guestbook, live, session, shop};
 
-/// Where sessions live: as the environment says, and in memory where it says nothing. No other place of this application
-/// knows.
+/// Where sessions live: as the environment says, and in the file `session.db` where it says nothing. No other place of this
+/// application knows.
 ///
 /// # Errors
 ///
 /// A configuration that could not work.
 pub async fn sessions() -> Result<SessionManager, ConfigError> {
-    SessionManager::from_env().await
+    Config::default().store("file").overlaid_by_env()?.open().await
 }
 
 /// The application, of one worker.
@@ -43,6 +43,7 @@ pub fn app(
     let for_errors = pages.clone();
     App::new()
         .app_data(web::Data::new(pages.clone()))
+        .app_data(web::Data::new(sessions.clone()))
         .service(web::resource("/").get(guestbook::page).post(guestbook::write))
         .route("/shop", web::get().to(shop::page))
         .route("/shop/add", web::post().to(shop::add))
@@ -51,8 +52,14 @@ pub fn app(
         .service(web::resource("/sign-in").get(session::sign_in_page).post(session::sign_in))
         .route("/sign-out", web::post().to(session::sign_out))
         .route("/renew", web::post().to(session::renew))
+        .route("/devices", web::get().to(devices::page))
+        .route("/devices/sign-out", web::post().to(devices::sign_out_one))
+        .route("/devices/sign-out-others", web::post().to(devices::sign_out_others))
+        .route("/devices/sign-out-all", web::post().to(devices::sign_out_all))
         .route("/api/whoami", web::get().to(api::who_am_i))
+        .route("/live", web::get().to(live::open))
         .route("/style.css", web::get().to(views::style))
+        .route("/live.js", web::get().to(views::live))
         .default_service(web::to(views::not_found))
         .wrap(sessions.middleware().on_error(move |error| views::error(&for_errors, error.status())))
         .wrap(from_fn(protection::protect))

@@ -3,7 +3,7 @@
 use actix_web::http::StatusCode;
 use actix_web::http::header::{CACHE_CONTROL, ContentType, LOCATION};
 use actix_web::{HttpResponse, web};
-use guestbook_core::{Pages, STYLE};
+use guestbook_core::{LIVE, Pages, STYLE};
 use minijinja::value::Value;
 
 use crate::failure::{Result, of_template};
@@ -36,4 +36,9 @@ pub(crate) async fn not_found(pages: web::Data<Pages>) -> HttpResponse {
 pub(crate) async fn style() -> HttpResponse {
     let mut response = HttpResponse::Ok();
     response.content_type("text/css; charset=utf-8").insert_header((CACHE_CONTROL, "max-age=60")).body(STYLE)
+}
+
+pub(crate) async fn live() -> HttpResponse {
+    let mut response = HttpResponse::Ok();
+    response.content_type("text/javascript; charset=utf-8").insert_header((CACHE_CONTROL, "max-age=60")).body(LIVE)
 }

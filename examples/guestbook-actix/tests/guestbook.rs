@@ -69,7 +69,7 @@ async fn a_visitor_fills_a_cart_signs_in_orders_writes_and_signs_out() {
     browser.posted("/shop/add", "article=mug").await;
     browser.posted("/shop/add", "article=pen").await;
     let before = browser.cookie.clone();
-    browser.posted("/sign-in", "name=Ana+%3Cb%3E&shared_computer=on").await;
+    browser.posted("/sign-in", "name=Ana+%3Cb%3E&shared_computer=on&device=My+phone").await;
     assert_ne!(browser.cookie, before, "a login renews the ticket");
     let page = browser.page("/").await;
     assert!(page.contains("Welcome, Ana &lt;b&gt;.") && page.contains("ana.b@example.org"), "{page}");
@@ -85,6 +85,7 @@ async fn a_visitor_fills_a_cart_signs_in_orders_writes_and_signs_out() {
     assert!(browser.page("/").await.contains("milk"));
     let refused = browser.send(post("/", "text=")).await;
     assert!(refused.status == 422 && refused.text.contains("of at most 280 letters"), "{}", refused.text);
+    assert!(browser.page("/devices").await.contains("My phone"));
     let before = browser.cookie.clone();
     browser.posted("/renew", "from=%2F").await;
     assert_ne!(browser.cookie, before);

@@ -8,12 +8,13 @@ use std::time::Duration;
 use bytes::Bytes;
 use cloakroom::Session;
 use futures_util::{SinkExt, StreamExt};
+use salvo::Extractible;
 use salvo::catcher::Catcher;
 use salvo::conn::tcp::TcpAcceptor;
 use salvo::http::{ParseError, ResBody};
 use salvo::prelude::{
-    CatchPanic, Depot, Extractible, FlowCtrl, Handler, Request, Response, Router, Scribe, Server, Service, StatusCode,
-    Text, WebSocketUpgrade, async_trait,
+    CatchPanic, Depot, FlowCtrl, Handler, Request, Response, Router, Scribe, Server, Service, StatusCode, Text,
+    WebSocketUpgrade, async_trait,
 };
 use salvo::websocket::{Message, WebSocket};
 

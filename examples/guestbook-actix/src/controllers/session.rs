@@ -21,7 +21,8 @@ pub(crate) async fn sign_in_page(
     if session.user()?.is_some() {
         return Ok(views::redirect("/"));
     }
-    show(&pages, StatusCode::OK, "", &suggested_label(&request))
+    let user_agent = request.headers().get(USER_AGENT).and_then(|value| value.to_str().ok());
+    show(&pages, StatusCode::OK, "", &devices::suggested_label(user_agent.unwrap_or_default()))
 }
 
 #[derive(Deserialize)]
@@ -68,11 +69,6 @@ pub(crate) async fn renew(session: Session, form: web::Form<Renew>) -> Result<Ht
     session.flash("info", "You have a new ticket.")?;
     // Back to a page of ours, never to an address that a form was made to send.
     Ok(views::redirect(if form.from == "/shop" { "/shop" } else { "/" }))
-}
-
-fn suggested_label(request: &HttpRequest) -> String {
-    let user_agent = request.headers().get(USER_AGENT).and_then(|value| value.to_str().ok());
-    devices::suggested_label(user_agent.unwrap_or_default())
 }
 
 fn show(pages: &Pages, status: StatusCode, typed: &str, device: &str) -> Result<HttpResponse> {
