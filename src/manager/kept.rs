@@ -147,13 +147,29 @@ impl SessionManager {
                 }
                 Swap::Gone => return Err(ended()),
                 Swap::Conflict(current) => {
-                    retry.next(patience).await?;
-                    self.events().tell(Event::Conflict { handle: current.handle, attempt: retry.attempt });
-                    ticket = self.catch_up(patience, ticket, current, now).await?;
+                    ticket = self.after_conflict(patience, &mut retry, ticket, current, now).await?;
                     draft = self.redraft(&ticket, log)?;
                 }
             }
         }
+    }
+
+    /// From where to try again: from the record that the store answered, or after a pause from the one that is there by
+    /// then. Where others write without end, a record from before a pause would always be outdated.
+    pub(super) async fn after_conflict(
+        &self,
+        patience: &Patience,
+        retry: &mut Retry,
+        ticket: Ticket,
+        mut current: Record,
+        now: Timestamp,
+    ) -> Result<Ticket> {
+        retry.next(patience).await?;
+        self.events().tell(Event::Conflict { handle: current.handle, attempt: retry.attempt });
+        if retry.pauses() {
+            current = self.store()?.load(patience, &ticket.key, now).await?.ok_or_else(ended)?;
+        }
+        self.catch_up(patience, ticket, current, now).await
     }
 
     /// The newest record of a session that changed under a request, which may have moved meanwhile.
