@@ -151,9 +151,7 @@ impl SessionManager {
     ) -> Result<()> {
         let mut retry = Retry::new();
         loop {
-            retry.next(patience).await?;
-            self.events().tell(Event::Conflict { handle: current.handle, attempt: retry.attempt });
-            *ticket = self.catch_up(patience, ticket.clone(), current, now).await?;
+            *ticket = self.after_conflict(patience, &mut retry, ticket.clone(), current, now).await?;
             let draft = self.redraft(ticket, log)?;
             match self.write_over(patience, ticket, &draft, now).await? {
                 None => return Ok(()),
@@ -180,6 +178,24 @@ impl SessionManager {
             Swap::Gone => Err(ended()),
             Swap::Conflict(current) => Ok(Some(current)),
         }
+    }
+
+    /// From where to try again: from the record that the store answered, or after a pause from the one that is there by
+    /// then. Where others write without end, a record from before a pause would always be outdated.
+    pub(super) async fn after_conflict(
+        &self,
+        patience: &Patience,
+        retry: &mut Retry,
+        ticket: Ticket,
+        mut current: Record,
+        now: Timestamp,
+    ) -> Result<Ticket> {
+        retry.next(patience).await?;
+        self.events().tell(Event::Conflict { handle: current.handle, attempt: retry.attempt });
+        if retry.pauses() {
+            current = self.store()?.load(patience, &ticket.key, now).await?.ok_or_else(ended)?;
+        }
+        self.catch_up(patience, ticket, current, now).await
     }
 
     /// The newest record of a session that changed under a request, which may have moved meanwhile.

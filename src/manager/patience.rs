@@ -81,11 +81,17 @@ impl Retry {
     pub(crate) async fn next(&mut self, patience: &Patience) -> Result<()> {
         self.attempt += 1;
         let started = *self.started.get_or_insert_with(Instant::now);
-        let most = Duration::from_micros(500) * 2_u32.pow(self.attempt.min(7));
-        if started.elapsed() < Self::FOR && (self.attempt == 1 || patience.pause(most).await) {
+        // No longer than some writes take: who pauses for long loses against those who have just come.
+        let most = Duration::from_micros(500) * 2_u32.pow(self.attempt.min(5));
+        if started.elapsed() < Self::FOR && (!self.pauses() || patience.pause(most).await) {
             return Ok(());
         }
         Err(Error::new(ErrorKind::Conflict, "other requests change this session faster than it can be saved"))
+    }
+
+    /// Whether this attempt comes after a pause.
+    pub(crate) fn pauses(&self) -> bool {
+        self.attempt > 1
     }
 }
 

@@ -12,7 +12,7 @@ use super::patience::Retry;
 use super::{Patience, SessionManager};
 use crate::clock::Timestamp;
 use crate::error::Result;
-use crate::events::{Event, RenewalReason};
+use crate::events::RenewalReason;
 use crate::record::{Moved, Record, RecordKind, RenewedAt, Values};
 use crate::session::state::{Renewal, Ticket};
 use crate::session::{ChangeLog, Draft};
@@ -54,12 +54,10 @@ impl SessionManager {
                 }
                 Swap::Conflict(current) => {
                     store.delete(patience, &new.key, now).await?;
-                    retry.next(patience).await?;
-                    self.events().tell(Event::Conflict { handle: current.handle, attempt: retry.attempt });
-                    let moved = current.kind == RecordKind::Moved;
-                    ticket = self.catch_up(patience, ticket, current, now).await?;
+                    let old = ticket.key;
+                    ticket = self.after_conflict(patience, &mut retry, ticket, current, now).await?;
                     draft = self.redraft(&ticket, log)?;
-                    if moved && renewal == Renewal::Periodic {
+                    if ticket.key != old && renewal == Renewal::Periodic {
                         // Another request has just renewed it; that serves for both.
                         let changed = draft.differs_from(&ticket.record) || log.clears();
                         if changed {

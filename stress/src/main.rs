@@ -1,21 +1,98 @@
-//! Measures and wears out stores: `cargo run --release -p stress -- figures redis`.
+//! Measures and wears out stores: `cargo run --release -p stress` says how.
 
+mod arguments;
+mod churn;
+mod deploy;
+mod file_figures;
+mod increments;
+mod kills;
+mod place;
+mod records;
 mod redis_figures;
+mod soak;
+mod visitors;
+mod worker;
 
 use std::error::Error;
 use std::io::Write;
 use std::process::ExitCode;
 
-const USAGE: &str = "usage: stress figures redis [URL]
-  figures redis    how long a read and a write take, beside the bare commands; on a server of its own, or that of the URL";
+use arguments::Arguments;
+
+/// What can be asked for. A new one is a file, and a line here.
+const COMMANDS: &[Command] = &[
+    Command {
+        name: "figures redis",
+        usage: "[URL]",
+        about: "how long a read and a write take, beside the bare commands; on a server of its own, or that of the URL",
+        run: redis_figures::run,
+    },
+    Command {
+        name: "figures file",
+        usage: "[PATH]",
+        about: "reads, durable writes beside the disk's own rate, the worst wait, and bytes per session",
+        run: file_figures::run,
+    },
+    Command {
+        name: "increments",
+        usage: "[PATH]",
+        about: "four processes count in the same sessions of a file, and none of 40,000 increments is lost",
+        run: increments::run,
+    },
+    Command {
+        name: "kills",
+        usage: "[PATH] [--rounds 100]",
+        about: "processes that write are killed, and all that was acknowledged is there",
+        run: kills::run,
+    },
+    Command {
+        name: "deploy",
+        usage: "[PATH]",
+        about: "this version and the next work on one file, and neither loses what is the other's",
+        run: deploy::run,
+    },
+    Command {
+        name: "churn",
+        usage: "[PATH] [--sessions 1000000]",
+        about: "very many sessions with short lives do not make the file grow",
+        run: churn::run,
+    },
+    Command {
+        name: "soak",
+        usage: "file:PATH [--minutes 10]",
+        about: "everything at once for long, with flat memory and file, and nothing lost",
+        run: soak::run,
+    },
+];
+
+/// What the processes do that these commands start.
+const WORKERS: &[(&str, fn(&mut Arguments) -> Result)] = &[
+    ("writes", file_figures::work),
+    ("increments", increments::work),
+    ("changes", kills::work),
+    ("next-version", deploy::work),
+    ("soak", soak::work),
+];
+
+struct Command {
+    name: &'static str,
+    usage: &'static str,
+    about: &'static str,
+    run: fn(&mut Arguments) -> Result,
+}
+
+type Result<T = (), E = Box<dyn Error + Send + Sync>> = std::result::Result<T, E>;
 
 fn main() -> ExitCode {
-    let arguments: Vec<_> = std::env::args().skip(1).collect();
-    let words: Vec<_> = arguments.iter().map(String::as_str).collect();
-    let result = match words[..] {
-        ["figures", "redis"] => redis_figures::run(None),
-        ["figures", "redis", url] => redis_figures::run(Some(url)),
-        _ => Err(USAGE.into()),
+    let mut arguments = Arguments::new(std::env::args().skip(1));
+    let command = COMMANDS.iter().find(|command| arguments.take_words(command.name)).map(|command| command.run);
+    let worker = || {
+        let (_, work) = WORKERS.iter().find(|(name, _)| arguments.take_words(&format!("worker {name}")))?;
+        Some(*work)
+    };
+    let result = match command.or_else(worker) {
+        Some(run) => run(&mut arguments),
+        None => Err(usage().into()),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -26,7 +103,10 @@ fn main() -> ExitCode {
     }
 }
 
-type Result<T = (), E = Box<dyn Error>> = std::result::Result<T, E>;
+fn usage() -> String {
+    let line = |command: &Command| format!("  {} {}\n      {}\n", command.name, command.usage, command.about);
+    format!("usage: stress COMMAND\n{}", COMMANDS.iter().map(line).collect::<String>())
+}
 
 /// A line of the report.
 fn say(line: &str) {

@@ -3,11 +3,13 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use cloakroom::{Data, Handle, Record, RedisStore, Revision, SessionManager, SessionStore, StoreKey, Swap, Timestamp};
+use cloakroom::{Record, RedisStore, SessionManager, SessionStore, StoreKey, Swap, Timestamp};
 use redis::aio::MultiplexedConnection;
 use redis::{Client, Cmd, Script};
 use servers::Redis;
 
+use crate::arguments::Arguments;
+use crate::records::{key, median, record};
 use crate::{Result, say};
 
 /// Calls in a turn, and turns of each.
@@ -21,10 +23,15 @@ const TASKS: usize = 32;
 const BARE_SWAP: &str = "if redis.call('GETRANGE', KEYS[1], 2, 17) ~= ARGV[1] then return 0 end \
                          redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3]) return 1";
 
-pub(crate) fn run(url: Option<&str>) -> Result {
+/// How long a record lives here.
+const DAY: Duration = Duration::from_secs(86_400);
+
+pub(crate) fn run(arguments: &mut Arguments) -> Result {
+    let url = arguments.take();
+    arguments.finish()?;
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
     match url {
-        Some(url) => runtime.block_on(measure(url)),
+        Some(url) => runtime.block_on(measure(&url)),
         None => {
             let server = Redis::start();
             runtime.block_on(measure(&server.url()))
@@ -102,11 +109,6 @@ async fn compare(
     Ok(())
 }
 
-fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values.get(values.len() / 2).copied().unwrap_or_default()
-}
-
 /// The time of one call, of many one after another.
 async fn turn(bare: &Bare, ours: &Ours, call: Call) -> Result<Duration> {
     let start = Instant::now();
@@ -171,7 +173,7 @@ impl Bare {
         let mut connection = client.get_multiplexed_async_connection().await?;
         let swap: String = redis::cmd("SCRIPT").arg("LOAD").arg(BARE_SWAP).query_async(&mut connection).await?;
         assert_eq!(swap, Script::new(BARE_SWAP).get_hash());
-        let record = record().encode();
+        let record = record(Timestamp::now(), DAY).encode();
         redis::cmd("SET").arg("bare").arg(&record).arg("PX").arg(3_600_000).exec_async(&mut connection).await?;
         Ok(Self { connection, swap, record })
     }
@@ -206,10 +208,8 @@ struct Ours {
 impl Ours {
     async fn connect(url: &str) -> Result<Self> {
         let store = Arc::new(RedisStore::builder(url).prefix("figures").connect().await?);
-        let mut key = [0; 32];
-        key[..16].copy_from_slice(Handle::random().as_bytes());
-        let key = StoreKey::from_bytes(key);
-        store.create(&key, &record(), Timestamp::now()).await?;
+        let key = key();
+        store.create(&key, &record(Timestamp::now(), DAY), Timestamp::now()).await?;
         let sessions = SessionManager::new(Arc::clone(&store));
         let session = sessions.open(());
         session.load().await?;
@@ -249,17 +249,4 @@ impl Ours {
             None => Ok(()),
         }
     }
-}
-
-/// A record of some 300 bytes.
-fn record() -> Record {
-    let mut bytes = vec![0; 68];
-    bytes[0] = 1;
-    let mut record = Record::decode(bytes).unwrap_or_else(|error| unreachable!("{error}"));
-    let (now, day) = (Timestamp::now(), Duration::from_secs(86_400));
-    record.revision = Revision::first();
-    record.handle = Handle::random();
-    (record.created, record.seen, record.idle_deadline, record.absolute_deadline) = (now, now, now + day, now + day);
-    record.data = Data::from(&[7; 240][..]);
-    record
 }
