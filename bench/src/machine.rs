@@ -1,6 +1,7 @@
 //! What this machine is, and where on it things run.
 
 use std::fs;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use rustix::thread::{CpuSet, sched_setaffinity};
@@ -41,6 +42,13 @@ pub(crate) fn resident_bytes() -> u64 {
     let pages = fs::read_to_string("/proc/self/statm").ok();
     let pages = pages.and_then(|line| line.split(' ').nth(1)?.parse::<u64>().ok());
     pages.unwrap_or(0) * rustix::param::page_size() as u64
+}
+
+/// Where files of sessions are, on the disk that this program is on.
+pub(crate) fn folder() -> PathBuf {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/sessions");
+    let _ = fs::create_dir_all(&folder);
+    folder
 }
 
 /// The machine in a line.

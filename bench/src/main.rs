@@ -121,6 +121,7 @@ fn run(extent: Extent, json: bool) -> Result<()> {
     if extent == Extent::Full {
         add(expiry::measure()?);
     }
+    let _ = std::fs::remove_dir_all(machine::folder());
     if extent != Extent::Quick && !json {
         report::write(&sections, extent == Extent::Full)?;
     }

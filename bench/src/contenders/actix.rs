@@ -52,7 +52,10 @@ where
 {
     fn subject(&self) -> Box<dyn Subject> {
         let system = System::new();
-        let app = system.block_on(async { test::init_service((self.prepare)().await()).await });
+        let app = system.block_on(async {
+            let make = (self.prepare)().await;
+            test::init_service(make()).await
+        });
         Box::new(InProcess { system, app })
     }
 

@@ -1,11 +1,14 @@
 //! cloakroom on axum.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use axum::Router;
 use axum::routing::get;
-use cloakroom::{CookieStore, MemoryStore, RedisStore, Result, Secrets, Session, SessionManager};
+use cloakroom::{CookieStore, FileStore, MemoryStore, RedisStore, Result, Secrets, Session, SessionManager};
 
 use super::axum::Axum;
 use super::{AXUM, Contender};
+use crate::machine;
 use crate::work::{COUNTER, EMAIL, VALUES};
 
 const WHO: &str = "cloakroom-axum";
@@ -18,6 +21,17 @@ pub(super) fn memory() -> Contender {
 pub(super) fn cookie() -> Contender {
     let app = async || app(&SessionManager::new(CookieStore::new(Secrets::random_for_development())));
     Contender::new(WHO, "cookie", AXUM, Axum(app))
+}
+
+/// A new file each time, which goes with its folder when the measures are done.
+pub(super) fn file() -> Contender {
+    static FILES: AtomicUsize = AtomicUsize::new(0);
+    let app = async || {
+        let number = FILES.fetch_add(1, Ordering::Relaxed);
+        let path = machine::folder().join(format!("sessions-{}-{number}.db", std::process::id()));
+        app(&SessionManager::new(FileStore::open(path).await.expect("a file")))
+    };
+    Contender::new(WHO, "file", AXUM, Axum(app))
 }
 
 pub(super) fn redis(url: String) -> Contender {

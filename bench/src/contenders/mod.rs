@@ -67,9 +67,9 @@ impl Contender {
         self.store != "cookie"
     }
 
-    /// Whether a request waits for a server.
+    /// Whether a request waits for a disk or a server.
     pub(crate) fn waits(&self) -> bool {
-        self.store == "redis"
+        matches!(self.store, "file" | "redis")
     }
 
     pub(crate) fn label(&self) -> String {
@@ -99,6 +99,7 @@ pub(crate) fn all() -> Vec<Contender> {
         nothing::on_actix(),
         cloakroom_axum::memory(),
         cloakroom_axum::cookie(),
+        cloakroom_axum::file(),
         tower_sessions::memory(),
         tower_sessions::memory_signed(),
         axum_session::memory(),

@@ -76,7 +76,7 @@ pub(crate) fn measure(contenders: &[Contender]) -> Result<Section> {
         note: format!(
             "Nanoseconds and heap allocations that sessions add to a request, over the same handlers behind a layer that \
              does nothing (those without sessions, in brackets, are whole requests). The quickest of {RUNS} runs of \
-             {REQUESTS} requests each, on Redis {FEW_RUNS} of {FEW_REQUESTS}, all contenders in turn."
+             {REQUESTS} requests each, on files and Redis {FEW_RUNS} of {FEW_REQUESTS}, all contenders in turn."
         ),
         columns: ["added to a request"].into_iter().chain(names).map(str::to_owned).collect(),
         rows,

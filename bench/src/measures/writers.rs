@@ -17,11 +17,8 @@ const WRITES: usize = 64_000;
 const THREADS: usize = 2;
 
 pub(crate) fn measure(contenders: &[Contender]) -> Result<Section> {
-    let contenders: Vec<_> = contenders
-        .iter()
-        .filter(|c| !c.is_base() && c.keeps_on_the_server())
-        .filter(|c| c.shared().is_some())
-        .collect();
+    let kept = |contender: &&Contender| !contender.is_base() && contender.keeps_on_the_server();
+    let contenders: Vec<_> = contenders.iter().filter(kept).filter(|contender| contender.base == AXUM).collect();
     let mut progress = Progress::new("writers", contenders.len() * WRITERS.len());
     let (mut rows, mut lines) = (Vec::new(), Vec::new());
     for contender in contenders {

@@ -55,8 +55,10 @@ impl Handles {
 /// Which keys belong to a user.
 pub(super) struct Users {
     hasher: RandomState,
-    shards: Box<[Mutex<HashMap<Arc<str>, Keys>>]>,
+    shards: Box<[Mutex<OfUsers>]>,
 }
+
+type OfUsers = HashMap<Arc<str>, Keys>;
 
 /// Nearly always one.
 enum Keys {
@@ -71,7 +73,7 @@ impl Default for Users {
 }
 
 impl Users {
-    fn shard(&self, name: &str) -> MutexGuard<'_, HashMap<Arc<str>, Keys>> {
+    fn shard(&self, name: &str) -> MutexGuard<'_, OfUsers> {
         let hash = usize::try_from(self.hasher.hash_one(name) % 64).unwrap_or_default();
         lock(&self.shards[hash])
     }
