@@ -22,7 +22,7 @@ use settings::SETTINGS;
 ///
 /// | environment | file | meaning | default |
 /// |---|---|---|---|
-/// | `SESSION` | `store` | where sessions are kept: a name or a URL, of `memory:`, `cookie:` and, with the features of these names, `file:` and `redis:` | `memory` |
+/// | `SESSION` | `store` | where sessions are kept: `memory`, `cookie`, or with the features of these names `file`, `file:PATH`, `redis`, or a URL of [`RedisStore`](crate::RedisStore) | `memory` |
 /// | `SESSION_FILE_PATH` | `file_path` | the folder or file of `SESSION=file` | `session.db` |
 /// | `REDIS_URL`, then `REDISTOGO_URL` | `redis_url` | the server of `SESSION=redis` | |
 /// | `SECRET` | `secret` | what seals cookies: one secret of at least 32 bytes, or several with commas between them, of which the first seals and all open | |
