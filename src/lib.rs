@@ -52,7 +52,7 @@ pub mod tower;
 
 pub use access::{FreshUser, Policy, Require, User};
 pub use clock::{Clock, SystemClock, Timestamp};
-pub use config::Config;
+pub use config::{Config, Finding, Standard};
 pub use cookie::{CookieConfig, SameSite};
 pub use error::{ConfigError, Error, ErrorKind, Result};
 pub use events::{Event, Observer, Refusal, RenewalReason};
