@@ -58,7 +58,9 @@ pub use error::{ConfigError, Error, ErrorKind, Result};
 pub use events::{Event, Observer, Refusal, RenewalReason};
 pub use key::{AsKey, Key};
 pub use lifetime::{CookieKind, Lifetime};
-pub use manager::{Backend, LimitPolicy, OutagePolicy, SessionInfo, SessionManager, SessionManagerBuilder};
+pub use manager::{
+    Backend, Cursor, LimitPolicy, OutagePolicy, SessionInfo, SessionManager, SessionManagerBuilder, SessionPage,
+};
 pub use record::{Data, Handle, MAX_NOTE_BYTES, MAX_USER_BYTES, Record, RecordKind, Revision};
 pub use sealed::{CookieStore, Secrets};
 pub use session::{Flash, Session, View};
