@@ -33,6 +33,8 @@ mod http;
 mod key;
 mod lifetime;
 mod manager;
+#[cfg(feature = "operators-axum-0_8")]
+pub mod operators;
 #[cfg(feature = "poem-3")]
 pub mod poem;
 mod record;

@@ -269,7 +269,10 @@ impl Config {
         if !is_store(&scheme) {
             // The scheme only: the rest of a URL may hold a password.
             let known = SCHEMES.iter().chain(&SEALED).copied().collect::<Vec<_>>().join(", ");
-            return Err(ConfigError::new("SESSION", format!("{scheme:?} is no store of this build; known are {known}")));
+            return Err(ConfigError::new(
+                "SESSION",
+                format!("{scheme:?} is no store of this build; known are {known}"),
+            ));
         }
         let setting = if scheme == self.store.to_ascii_lowercase() { "REDIS_URL" } else { "SESSION" };
         let store = store_from_url(&self.url()?).await;

@@ -72,6 +72,12 @@ impl SessionInfo {
     }
 }
 
+/// The sessions as they are shown to whoever asks.
+fn infos(records: impl Iterator<Item = Record>) -> Vec<SessionInfo> {
+    let current = Session::ambient().and_then(|session| session.if_loaded(|open| open.handle).flatten());
+    records.map(|record| SessionInfo::new(record, current)).collect()
+}
+
 /// A part of all live sessions: [`SessionManager::list`] answers it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -165,9 +171,7 @@ impl SessionManager {
     pub async fn sessions_of(&self, user: &str) -> Result<Vec<SessionInfo>> {
         let now = self.now();
         let found = self.new_patience().wait(self.store()?.index()?.find_by_user(user, now)).await?;
-        let current = Session::ambient().and_then(|session| session.if_loaded(|open| open.handle).flatten());
-        let live = found.into_iter().map(|found| found.record).filter(|record| record.is_live(now));
-        let mut sessions: Vec<SessionInfo> = live.map(|record| SessionInfo::new(record, current)).collect();
+        let mut sessions = infos(found.into_iter().map(|found| found.record).filter(|record| record.is_live(now)));
         sessions.sort_unstable_by_key(|info| (std::cmp::Reverse(info.created), info.handle));
         Ok(sessions)
     }
@@ -199,7 +203,7 @@ impl SessionManager {
         let list = self.store()?.index()?.list(after.map(|cursor| cursor.0), limit, now);
         let found = self.new_patience().wait(list).await?;
         let next = found.last().filter(|_| found.len() == limit).map(|last| Cursor(last.key));
-        Ok(SessionPage { sessions: found.into_iter().map(|found| found.record.into()).collect(), next })
+        Ok(SessionPage { sessions: infos(found.into_iter().map(|found| found.record)), next })
     }
 
     /// Ends the session of this handle, wherever its visitor is; answers whether there was one. A request that is under

@@ -66,7 +66,11 @@ type Authorize = Arc<dyn Fn(Session) -> Pin<Box<dyn Future<Output = Result<bool>
 /// let page = operators::router(&sessions, history, async |session| Ok(session.user()?.as_deref() == Some("admin")))?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-pub fn router<A, F>(sessions: &SessionManager, history: History, authorize: A) -> std::result::Result<Router, minijinja::Error>
+pub fn router<A, F>(
+    sessions: &SessionManager,
+    history: History,
+    authorize: A,
+) -> std::result::Result<Router, minijinja::Error>
 where
     A: Fn(Session) -> F + Send + Sync + 'static,
     F: Future<Output = Result<bool>> + Send + 'static,

@@ -1,11 +1,11 @@
 //! The page itself: one view, and two forms that end sessions.
 
-use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use ::axum::extract::{Form, OriginalUri, Query, State};
 use ::axum::http::{StatusCode, header};
 use ::axum::response::{Html, IntoResponse, Redirect, Response};
+use minijinja::value::Serde;
 use minijinja::{Environment, Error, context};
 use serde::{Deserialize, Serialize};
 
@@ -13,7 +13,6 @@ use super::plot::{bars, number};
 use super::{Desk, asset, mount};
 use crate::manager::{Cursor, SessionInfo, SessionPage};
 use crate::record::Handle;
-use crate::session::Session;
 
 /// Sessions on one page.
 const ROWS: usize = 50;
@@ -45,10 +44,10 @@ pub(super) struct Asked {
 }
 
 /// A session as the page shows it.
-#[derive(Serialize)]
+#[derive(Debug, Serialize)]
 struct Row {
     handle: String,
-    user: Option<Arc<str>>,
+    user: Option<String>,
     note: Option<String>,
     began: String,
     seen: String,
@@ -56,13 +55,8 @@ struct Row {
     current: bool,
 }
 
-pub(super) async fn show(
-    State(desk): State<Desk>,
-    session: Session,
-    original: OriginalUri,
-    Query(asked): Query<Asked>,
-) -> Response {
-    match render(&desk, &session, &original, &asked).await {
+pub(super) async fn show(State(desk): State<Desk>, original: OriginalUri, Query(asked): Query<Asked>) -> Response {
+    match render(&desk, &original, &asked).await {
         Ok(html) => ([(header::CACHE_CONTROL, "no-store")], Html(html)).into_response(),
         Err(Failed::Session(error)) => error.into_response(),
         Err(Failed::Template(error)) => {
@@ -72,7 +66,7 @@ pub(super) async fn show(
     }
 }
 
-async fn render(desk: &Desk, session: &Session, original: &OriginalUri, asked: &Asked) -> Result<String, Failed> {
+async fn render(desk: &Desk, original: &OriginalUri, asked: &Asked) -> Result<String, Failed> {
     let now = SystemTime::now();
     let user = asked.user.trim();
     let live = desk.sessions.count().await?;
@@ -82,8 +76,7 @@ async fn render(desk: &Desk, session: &Session, original: &OriginalUri, asked: &
     } else {
         SessionPage { sessions: desk.sessions.sessions_of(user).await?, next: None }
     };
-    let current = session.handle()?;
-    let rows: Vec<Row> = page.sessions.into_iter().map(|info| Row::of(info, current, now)).collect();
+    let rows: Vec<Row> = page.sessions.into_iter().map(|info| Row::of(info, now)).collect();
     let history = &desk.history;
     let logins = history.spans(24, 60, |sum, minute| sum + f64::from(minute.logins));
     let conflicts = history.spans(60, 1, |sum, minute| sum + f64::from(minute.conflicts));
@@ -94,17 +87,18 @@ async fn render(desk: &Desk, session: &Session, original: &OriginalUri, asked: &
     let newest = |values: &[f64]| number(values.iter().rev().copied().find(|value| *value > 0.0).unwrap_or_default());
     let plots = [
         context! { title => "Logins per hour", figure => total(&logins), of => "in 24 hours",
-                   svg => bars("Logins per hour", &logins, "") },
+        svg => bars("Logins per hour", &logins, "") },
         context! { title => "Store, milliseconds", figure => newest(&mean), of => format!("on average; {} at worst in the hour", number(worst.iter().copied().fold(0.0, f64::max))),
-                   svg => bars("Milliseconds that the store takes", &mean, " ms") },
+        svg => bars("Milliseconds that the store takes", &mean, " ms") },
         context! { title => "Conflicts per minute", figure => total(&conflicts), of => "in the hour",
-                   svg => bars("Conflicts per minute", &conflicts, "") },
+        svg => bars("Conflicts per minute", &conflicts, "") },
         context! { title => "Refused tickets per minute", figure => total(&refused), of => "in the hour",
-                   svg => bars("Refused tickets per minute", &refused, "") },
+        svg => bars("Refused tickets per minute", &refused, "") },
     ];
     let context = context! {
         base => mount(original, "/"),
-        live, plots, rows, user,
+        live, plots, user,
+        rows => Serde(rows),
         next => page.next.map(|cursor| cursor.to_string()),
         ended => asked.ended,
     };
@@ -151,15 +145,15 @@ fn back(mount: &str, user: &str, ended: usize) -> Response {
 }
 
 impl Row {
-    fn of(info: SessionInfo, current: Option<Handle>, now: SystemTime) -> Self {
+    fn of(info: SessionInfo, now: SystemTime) -> Self {
         Self {
             handle: info.handle.to_string(),
-            user: info.user,
-            note: None,
+            user: info.user.map(|user| user.to_string()),
+            note: info.note,
             began: ago(info.created, now),
             seen: ago(info.seen, now),
             expires: told(info.expires.duration_since(now).unwrap_or_default()),
-            current: Some(info.handle) == current,
+            current: info.current,
         }
     }
 }
@@ -171,10 +165,8 @@ fn ago(instant: SystemTime, now: SystemTime) -> String {
 /// A duration in its largest unit.
 fn told(duration: Duration) -> String {
     let seconds = duration.as_secs();
-    let (unit, name) = [(86_400, "d"), (3_600, "h"), (60, "min")]
-        .into_iter()
-        .find(|(unit, _)| seconds >= *unit)
-        .unwrap_or((1, "s"));
+    let (unit, name) =
+        [(86_400, "d"), (3_600, "h"), (60, "min")].into_iter().find(|(unit, _)| seconds >= *unit).unwrap_or((1, "s"));
     format!("{} {name}", seconds / unit)
 }
 

@@ -94,9 +94,9 @@ async fn a_copy_that_was_killed_is_resumed_with_nothing_lost_and_nothing_doubled
     let workshop = Workshop::new();
     let (from, to) = (workshop.url("old.db"), workshop.url("new.db"));
     let (sessions, source) = workshop.sessions(&from).await;
-    let begun = futures_util::future::join_all((0..SESSIONS).map(|n| {
-        Workshop::make(&sessions, move |session| session.set("number", n).expect("is set"))
-    }));
+    let begun = futures_util::future::join_all(
+        (0..SESSIONS).map(|n| Workshop::make(&sessions, move |session| session.set("number", n).expect("is set"))),
+    );
     begun.await;
 
     let (_, target) = workshop.sessions(&to).await;

@@ -19,17 +19,13 @@ fn a_configuration_is_held_against_the_standards() {
         "NIST SP 800-63B-4, 2.1.3 (AAL1): SESSION_ABSOLUTE: a session lives 365 days in all; at most 30 days are \
          advised\n"
     );
-    let output = tool(&["check", "--aal", "3", "--asvs", "3"])
-        .env("SESSION_LIFETIME", "aal3")
-        .output()
-        .expect("the tool runs");
+    let output =
+        tool(&["check", "--aal", "3", "--asvs", "3"]).env("SESSION_LIFETIME", "aal3").output().expect("the tool runs");
     assert!(output.status.success(), "{}", text(&output.stdout));
     assert!(text(&output.stdout).contains("at level 3 and NIST SP 800-63B-4 at AAL3"));
 
-    let output = tool(&["check"])
-        .envs([("SESSION", "cookie"), ("SESSION_LIFETIME", "aal1")])
-        .output()
-        .expect("the tool runs");
+    let output =
+        tool(&["check"]).envs([("SESSION", "cookie"), ("SESSION_LIFETIME", "aal1")]).output().expect("the tool runs");
     let findings = text(&output.stdout);
     assert!(findings.contains("OWASP ASVS 5.0, 7.4.1 (level 1): SESSION:"), "{findings}");
     assert!(findings.contains("OWASP ASVS 5.0, 7.5.2 (level 2): SESSION:"), "{findings}");
