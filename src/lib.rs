@@ -33,6 +33,8 @@ mod http;
 mod key;
 mod lifetime;
 mod manager;
+#[cfg(feature = "operators-axum-0_8")]
+pub mod operators;
 #[cfg(feature = "poem-3")]
 pub mod poem;
 mod record;
@@ -52,13 +54,15 @@ pub mod tower;
 
 pub use access::{FreshUser, Policy, Require, User};
 pub use clock::{Clock, SystemClock, Timestamp};
-pub use config::Config;
+pub use config::{Config, Finding, Standard};
 pub use cookie::{CookieConfig, SameSite};
 pub use error::{ConfigError, Error, ErrorKind, Result};
 pub use events::{Event, Observer, Refusal, RenewalReason};
 pub use key::{AsKey, Key};
 pub use lifetime::{CookieKind, Lifetime};
-pub use manager::{Backend, LimitPolicy, OutagePolicy, SessionInfo, SessionManager, SessionManagerBuilder};
+pub use manager::{
+    Backend, Cursor, LimitPolicy, OutagePolicy, SessionInfo, SessionManager, SessionManagerBuilder, SessionPage,
+};
 pub use record::{Data, Handle, MAX_NOTE_BYTES, MAX_USER_BYTES, Record, RecordKind, Revision};
 pub use sealed::{CookieStore, Secrets};
 pub use session::{Flash, Session, View};

@@ -1,10 +1,13 @@
 //! A configuration from the environment, or from a file by serde.
 
+mod audit;
 mod file;
 mod settings;
 
 use std::fmt;
 use std::time::Duration;
+
+pub use audit::{Finding, Standard};
 
 use crate::cookie::{CookieConfig, SameSite};
 use crate::error::ConfigError;
@@ -266,11 +269,19 @@ impl Config {
         if !is_store(&scheme) {
             // The scheme only: the rest of a URL may hold a password.
             let known = SCHEMES.iter().chain(&SEALED).copied().collect::<Vec<_>>().join(", ");
-            return Err(ConfigError::new("SESSION", format!("{scheme:?} is no store of this build; known are {known}")));
+            return Err(ConfigError::new(
+                "SESSION",
+                format!("{scheme:?} is no store of this build; known are {known}"),
+            ));
         }
         let setting = if scheme == self.store.to_ascii_lowercase() { "REDIS_URL" } else { "SESSION" };
         let store = store_from_url(&self.url()?).await;
         store.map(Into::into).map_err(|error| error.in_place_of("redis.url", setting))
+    }
+
+    fn is_sealed(&self) -> bool {
+        let scheme = self.store.split(':').next().unwrap_or_default();
+        ["cookie", "client"].iter().any(|known| scheme.eq_ignore_ascii_case(known))
     }
 
     /// The store as a URL: a bare name is completed by what else was set.

@@ -171,6 +171,19 @@ impl CookieConfig {
         format!("{prefix}{}", self.name)
     }
 
+    pub(crate) fn is_secure(&self) -> bool {
+        self.secure
+    }
+
+    /// Whether other hosts get it.
+    pub(crate) fn is_shared(&self) -> bool {
+        self.domain.is_some()
+    }
+
+    pub(crate) fn sent_to(&self) -> SameSite {
+        self.same_site
+    }
+
     /// Refuses what a browser would drop or misread.
     pub(crate) fn check(&self) -> Result<Cookie, ConfigError> {
         let token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);

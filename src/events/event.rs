@@ -1,5 +1,7 @@
 //! What an observer is told.
 
+use std::time::Duration;
+
 use crate::error::Error;
 use crate::record::Handle;
 
@@ -84,6 +86,24 @@ pub enum Event<'a> {
         user: Option<&'a str>,
         /// What for.
         why: RenewalReason,
+    },
+    /// A login was kept: the session belongs to a user who has just proved who they are.
+    #[non_exhaustive]
+    LoggedIn {
+        /// The session's name.
+        handle: Handle,
+        /// Whose it is.
+        user: &'a str,
+    },
+    /// The store answered a verb, in one way or another.
+    #[non_exhaustive]
+    StoreAnswered {
+        /// `load`, `create`, `swap`, `touch` or `delete`.
+        verb: &'static str,
+        /// How long it took.
+        took: Duration,
+        /// How often this verb has been tried.
+        attempt: u32,
     },
     /// A request ended its own session: a logout.
     #[non_exhaustive]

@@ -28,6 +28,7 @@ pub(crate) fn describe() {
         Unit::Count,
         "Sessions that moved to a fresh ticket, by reason"
     );
+    describe_counter!("cloakroom_logins_total", Unit::Count, "Logins that were kept");
     describe_counter!("cloakroom_sessions_ended_total", Unit::Count, "Sessions that ended, by how they did");
     describe_counter!(
         "cloakroom_saves_total",
@@ -72,13 +73,15 @@ pub(super) fn count(event: &Event<'_>) {
         Event::Revoked { .. } => counter!("cloakroom_sessions_ended_total", "how" => "revoked").increment(1),
         Event::Expired { .. } => counter!("cloakroom_sessions_ended_total", "how" => "expired").increment(1),
         Event::Evicted { .. } => counter!("cloakroom_sessions_ended_total", "how" => "evicted").increment(1),
+        Event::LoggedIn { .. } => counter!("cloakroom_logins_total").increment(1),
+        Event::StoreAnswered { verb, took, attempt } => answered(verb, *took, *attempt),
         Event::StoreFailed { verb, .. } => by_verb!(counter, "cloakroom_store_errors_total", *verb).increment(1),
         Event::Outage { .. } => counter!("cloakroom_outages_total").increment(1),
         Event::Swept { deleted } => counter!("cloakroom_swept_total").increment(*deleted),
     }
 }
 
-pub(super) fn answered(verb: &'static str, took: Duration, attempt: u32) {
+fn answered(verb: &'static str, took: Duration, attempt: u32) {
     by_verb!(histogram, "cloakroom_store_seconds", verb).record(took);
     if attempt > 1 {
         by_verb!(counter, "cloakroom_store_retries_total", verb).increment(1);

@@ -7,9 +7,10 @@ pub(crate) mod metrics;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::time::Instant;
 
 pub use event::{Event, Observer, Refusal, RenewalReason};
-use tracing::{debug, error, info, warn};
+use tracing::{debug, error, info, trace, warn};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::record::{Handle, Record};
@@ -82,33 +83,30 @@ impl Events {
         self.tell(Event::Destroyed { handle: record.handle, user: record.user.as_deref() });
     }
 
+    /// Begins to measure a verb of the store, where anybody wants to know.
+    pub(crate) fn stopwatch(&self) -> Stopwatch {
+        Stopwatch((cfg!(feature = "metrics") || self.0.is_some()).then(Instant::now))
+    }
+
     /// The store has answered a verb. What cannot be read is no failure of the store.
     pub(crate) fn answered<T>(&self, verb: &'static str, watch: Stopwatch, answer: &Result<T>, attempt: u32) {
-        watch.stop(verb, attempt);
+        if let Stopwatch(Some(start)) = watch {
+            self.tell(Event::StoreAnswered { verb, took: start.elapsed(), attempt });
+        }
         if let Some(error) = answer.as_ref().err().filter(|error| error.kind() != ErrorKind::Decode) {
             self.tell(Event::StoreFailed { verb, error, attempt });
         }
     }
-}
 
-/// Measures a verb of the store, where anybody can want to know.
-pub(crate) struct Stopwatch(#[cfg(feature = "metrics")] std::time::Instant);
-
-impl Stopwatch {
-    pub(crate) fn start() -> Self {
-        Self(
-            #[cfg(feature = "metrics")]
-            std::time::Instant::now(),
-        )
-    }
-
-    fn stop(self, verb: &'static str, attempt: u32) {
-        #[cfg(feature = "metrics")]
-        metrics::answered(verb, self.0.elapsed(), attempt);
-        #[cfg(not(feature = "metrics"))]
-        let _ = (verb, attempt);
+    pub(crate) fn logged_in(&self, record: &Record) {
+        if let Some(user) = record.user.as_deref() {
+            self.tell(Event::LoggedIn { handle: record.handle, user });
+        }
     }
 }
+
+/// Measures a verb of the store.
+pub(crate) struct Stopwatch(Option<Instant>);
 
 fn log(event: &Event<'_>) {
     match event {
@@ -123,6 +121,10 @@ fn log(event: &Event<'_>) {
             info!(target: TARGET, %handle, "ended meanwhile; the changes of this request are dropped");
         }
         Event::Renewed { handle, why, .. } => info!(target: TARGET, %handle, ?why, "renewed"),
+        Event::LoggedIn { handle, .. } => info!(target: TARGET, %handle, "logged in"),
+        Event::StoreAnswered { verb, took, attempt } => {
+            trace!(target: TARGET, verb, ?took, attempt, "the store answered")
+        }
         Event::Destroyed { handle, .. } => info!(target: TARGET, %handle, "destroyed"),
         Event::Revoked { handle, .. } => info!(target: TARGET, %handle, "revoked"),
         Event::Expired { handle, .. } => debug!(target: TARGET, %handle, "expired"),

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::Patience;
 use crate::clock::Timestamp;
 use crate::error::{Error, ErrorKind, Result};
-use crate::events::{Events, Stopwatch};
+use crate::events::Events;
 use crate::record::{Record, Revision};
 use crate::sealed::{CookieStore, Sealer};
 use crate::store::{BoxFuture, Created, SessionIndex, SessionStore, Swap, Touched};
@@ -80,7 +80,7 @@ impl BoundedStore {
 
     /// Loads where the store can answer at once.
     pub(super) fn try_load(&self, key: &StoreKey, now: Timestamp) -> Option<Result<Option<Record>>> {
-        let watch = Stopwatch::start();
+        let watch = self.events.stopwatch();
         let answer = self.store.try_load(key, now)?;
         self.events.answered("load", watch, &answer, 1);
         Some(answer)
@@ -141,7 +141,7 @@ impl BoundedStore {
         idle_deadline: Timestamp,
         now: Timestamp,
     ) -> Result<Touched> {
-        let watch = Stopwatch::start();
+        let watch = self.events.stopwatch();
         let answer = patience.wait(self.store.touch(key, revision, idle_deadline, now)).await;
         self.events.answered("touch", watch, &answer, 1);
         answer
@@ -165,7 +165,7 @@ impl BoundedStore {
         patience: &Patience,
         call: impl Fn() -> BoxFuture<'a, Result<T>>,
     ) -> Result<(T, u32)> {
-        let watch = Stopwatch::start();
+        let watch = self.events.stopwatch();
         let answer = patience.wait(call()).await;
         self.events.answered(verb, watch, &answer, 1);
         let error = match answer {
@@ -189,7 +189,7 @@ impl BoundedStore {
             if !patience.pause(Duration::from_millis(20)).await {
                 return Err(error);
             }
-            let watch = Stopwatch::start();
+            let watch = self.events.stopwatch();
             let answer = patience.wait(call()).await;
             self.events.answered(verb, watch, &answer, tries);
             match answer {

@@ -169,6 +169,9 @@ impl SessionManager {
         {
             self.events().dropped(held.record());
         }
+        if let Ok((Some(held), _)) = &result {
+            self.tell_of_login(&work, held.record());
+        }
         session.with(|open| match result {
             Ok((held, reply)) => {
                 if let Some(reply) = reply {
@@ -205,6 +208,17 @@ impl SessionManager {
         })?;
         self.0.endings.begun();
         self.catch_up_draft(session)
+    }
+
+    /// A login is told once it is kept. Only one that was asked for moves the absolute deadline.
+    fn tell_of_login(&self, work: &Work, record: &Record) {
+        if work.draft.absolute_deadline.is_none() {
+            return;
+        }
+        let authenticated = |record: &Record| record.authenticated_at().ok().flatten();
+        if authenticated(record) != work.held.as_ref().and_then(|held| authenticated(held.record())) {
+            self.events().logged_in(record);
+        }
     }
 
     /// Makes the draft what was committed, with the changes that came meanwhile. They may be closures of the application,

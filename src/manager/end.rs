@@ -1,8 +1,14 @@
 //! Ending: one session, one by its handle, or all of a user; and what else a store can tell.
 
 use std::collections::HashSet;
+use std::fmt;
+use std::str::FromStr;
 use std::sync::Arc;
 use std::time::SystemTime;
+
+use base64::Engine;
+use base64::display::Base64Display;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use super::open::moved;
 use super::{Patience, SessionManager};
@@ -66,6 +72,53 @@ impl SessionInfo {
     }
 }
 
+/// The sessions as they are shown to whoever asks.
+fn infos(records: impl Iterator<Item = Record>) -> Vec<SessionInfo> {
+    let current = Session::ambient().and_then(|session| session.if_loaded(|open| open.handle).flatten());
+    records.map(|record| SessionInfo::new(record, current)).collect()
+}
+
+/// A part of all live sessions: [`SessionManager::list`] answers it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SessionPage {
+    /// The sessions.
+    pub sessions: Vec<SessionInfo>,
+    /// Where the next page begins; none if this is the last.
+    pub next: Option<Cursor>,
+}
+
+/// A place between two pages of sessions. Its text is safe in a URL, and opens nothing.
+///
+/// ```
+/// # async fn example(sessions: cloakroom::SessionManager) -> cloakroom::Result<()> {
+/// if let Some(cursor) = sessions.list(None, 100).await?.next {
+///     let again: cloakroom::Cursor = cursor.to_string().parse()?;
+///     assert_eq!(again, cursor);
+/// }
+/// # Ok(()) }
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Cursor(StoreKey);
+
+impl fmt::Display for Cursor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", Base64Display::new(self.0.as_bytes(), &URL_SAFE_NO_PAD))
+    }
+}
+
+impl FromStr for Cursor {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        let bytes = URL_SAFE_NO_PAD.decode(text).ok().and_then(|bytes| bytes.try_into().ok());
+        match bytes {
+            Some(bytes) => Ok(Self(StoreKey::from_bytes(bytes))),
+            None => Err(Error::new(ErrorKind::Decode, "a cursor is 43 characters of base64url")),
+        }
+    }
+}
+
 /// Beyond one request: what a store can tell of all sessions, and how to end them. A store without a
 /// [`SessionIndex`](crate::SessionIndex) answers [`Unsupported`](ErrorKind::Unsupported).
 impl SessionManager {
@@ -118,11 +171,39 @@ impl SessionManager {
     pub async fn sessions_of(&self, user: &str) -> Result<Vec<SessionInfo>> {
         let now = self.now();
         let found = self.new_patience().wait(self.store()?.index()?.find_by_user(user, now)).await?;
-        let current = Session::ambient().and_then(|session| session.if_loaded(|open| open.handle).flatten());
-        let live = found.into_iter().map(|found| found.record).filter(|record| record.is_live(now));
-        let mut sessions: Vec<SessionInfo> = live.map(|record| SessionInfo::new(record, current)).collect();
+        let mut sessions = infos(found.into_iter().map(|found| found.record).filter(|record| record.is_live(now)));
         sessions.sort_unstable_by_key(|info| (std::cmp::Reverse(info.created), info.handle));
         Ok(sessions)
+    }
+
+    /// All live sessions, a page at a time and in no order that means anything: at most `limit`, from the beginning or
+    /// from where an earlier page ended. A session that is live throughout is shown once.
+    ///
+    /// # Errors
+    ///
+    /// As for [`count`](SessionManager::count).
+    ///
+    /// ```
+    /// # async fn example(sessions: cloakroom::SessionManager) -> cloakroom::Result<()> {
+    /// let mut next = None;
+    /// loop {
+    ///     let page = sessions.list(next, 100).await?;
+    ///     for info in page.sessions {
+    ///         println!("{} {:?}", info.handle, info.user);
+    ///     }
+    ///     next = page.next;
+    ///     if next.is_none() {
+    ///         break;
+    ///     }
+    /// }
+    /// # Ok(()) }
+    /// ```
+    pub async fn list(&self, after: Option<Cursor>, limit: usize) -> Result<SessionPage> {
+        let (now, limit) = (self.now(), limit.max(1));
+        let list = self.store()?.index()?.list(after.map(|cursor| cursor.0), limit, now);
+        let found = self.new_patience().wait(list).await?;
+        let next = found.last().filter(|_| found.len() == limit).map(|last| Cursor(last.key));
+        Ok(SessionPage { sessions: infos(found.into_iter().map(|found| found.record)), next })
     }
 
     /// Ends the session of this handle, wherever its visitor is; answers whether there was one. A request that is under

@@ -20,7 +20,7 @@ use std::time::Duration;
 
 pub use backend::Backend;
 pub use builder::{LimitPolicy, OutagePolicy, SessionManagerBuilder};
-pub use end::SessionInfo;
+pub use end::{Cursor, SessionInfo, SessionPage};
 pub(crate) use open::{Loaded, Search};
 pub(crate) use patience::Patience;
 

@@ -115,6 +115,22 @@ impl Record {
         self.kind == RecordKind::Live && !self.is_expired(now)
     }
 
+    /// When its user logged in; none where nobody did.
+    ///
+    /// # Errors
+    ///
+    /// [`Decode`](ErrorKind::Decode) if the data is damaged or of an unknown version.
+    ///
+    /// ```
+    /// # fn example(record: &cloakroom::Record) -> cloakroom::Result<()> {
+    /// let since = record.authenticated_at()?;
+    /// # Ok(()) }
+    /// ```
+    pub fn authenticated_at(&self) -> Result<Option<SystemTime>> {
+        let values = Values::from_stored(self.data.clone())?;
+        Ok(values.own::<AuthenticatedAt>()?.map(|at| at.0.into()))
+    }
+
     /// Moves the idle deadline as [`SessionStore::touch`](crate::SessionStore::touch) promises: forward, never back,
     /// and not beyond the absolute one. For stores that hold records as they are.
     ///

@@ -18,8 +18,8 @@ pub use file::{Durability, FileStore, FileStoreBuilder};
 pub use memory::MemoryStore;
 #[cfg(feature = "redis-1")]
 pub use redis::{RedisConnection, RedisStore, RedisStoreBuilder};
-pub(crate) use url::{SCHEMES, is_store};
 pub use url::store_from_url;
+pub(crate) use url::{SCHEMES, is_store};
 
 use crate::clock::Timestamp;
 use crate::error::Result;

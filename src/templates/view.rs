@@ -8,6 +8,7 @@ use serde::{Serialize, Serializer};
 
 use crate::codec::Encoded;
 use crate::error::Result;
+use crate::record::{Record, Space, Values};
 use crate::session::Session;
 
 /// The values of a session as they are at this moment, for template engines: serde writes it as a map.
@@ -44,6 +45,39 @@ impl Session {
             let entries = open.entries().into_iter().map(|(key, value)| (key.to_owned(), value.to_vec())).collect();
             Ok(SessionView { entries, user: open.user().cloned() })
         })
+    }
+}
+
+impl Record {
+    /// The values of the session, for tools that show what a store holds. They are the visitor's: who may see them?
+    ///
+    /// # Errors
+    ///
+    /// [`Decode`](crate::ErrorKind::Decode) if the data is damaged or of an unknown version.
+    ///
+    /// ```
+    /// # fn example(record: &cloakroom::Record) -> Result<(), Box<dyn std::error::Error>> {
+    /// let keys: Vec<String> = record.view()?.keys().map(str::to_owned).collect();
+    /// let values = serde_json::to_value(record.view()?)?;
+    /// # Ok(()) }
+    /// ```
+    pub fn view(&self) -> Result<SessionView> {
+        let values = Values::from_stored(self.data.clone())?;
+        let entries = values.iter(Space::Application).map(|(key, value)| (key.to_owned(), value.to_vec())).collect();
+        Ok(SessionView { entries, user: self.user.clone() })
+    }
+}
+
+impl SessionView {
+    /// The keys of the values, in order; `user` is not among them unless it is the key of a value.
+    ///
+    /// ```
+    /// # fn example(session: cloakroom::Session) -> cloakroom::Result<()> {
+    /// let number = session.view()?.keys().count();
+    /// # Ok(()) }
+    /// ```
+    pub fn keys(&self) -> impl Iterator<Item = &str> {
+        self.entries.iter().map(|(key, _)| &**key)
     }
 }
 

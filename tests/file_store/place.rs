@@ -31,7 +31,8 @@ async fn a_folder_a_file_and_a_url_name_the_same_store() {
         "SESSION_FILE_PATH" => Some(folder.path().display().to_string()),
         _ => None,
     };
-    let by_environment = Config::default().overlaid_by(variables).expect("is understood").open().await.expect("it opens");
+    let by_environment =
+        Config::default().overlaid_by(variables).expect("is understood").open().await.expect("it opens");
     assert!(value(&by_environment, &cookie, "email").await.is_ok_and(|found| found.is_some()));
 }
 
@@ -42,7 +43,9 @@ async fn anybody_who_may_can_look_into_it() {
     begin(&sessions, "email", "ana@example.org").await.expect("is kept");
     let other = rusqlite::Connection::open(&path).expect("it opens");
     let found: (i64, i64) = other
-        .query_row("SELECT count(*), max(expires) FROM sessions WHERE user IS NULL", [], |row| Ok((row.get(0)?, row.get(1)?)))
+        .query_row("SELECT count(*), max(expires) FROM sessions WHERE user IS NULL", [], |row| {
+            Ok((row.get(0)?, row.get(1)?))
+        })
         .expect("it has the table");
     assert_eq!(found.0, 1);
     assert!(found.1 > 1_700_000_000_000, "milliseconds since 1970");
@@ -108,7 +111,9 @@ async fn a_clock_that_was_set_back_does_not_keep_it_from_sweeping() {
 async fn what_cannot_be_a_place_is_refused_when_it_is_opened() {
     let (folder, _) = folder();
     fs::write(folder.path().join("file"), "").expect("is written");
-    for path in ["", "/proc/nowhere/session.db"].map(Into::into).into_iter().chain([folder.path().join("file/session.db")]) {
+    for path in
+        ["", "/proc/nowhere/session.db"].map(Into::into).into_iter().chain([folder.path().join("file/session.db")])
+    {
         let error = FileStore::open(&path).await.expect_err("is refused");
         assert_eq!(error.setting(), "SESSION_FILE_PATH", "{error}");
     }

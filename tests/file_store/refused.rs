@@ -31,7 +31,9 @@ async fn the_database_of_another_program() {
         let (_folder, path) = folder();
         let other = rusqlite::Connection::open(&path).expect("it opens");
         other.pragma_update_and_check(None, "journal_mode", journal, |_| Ok(())).expect("is set");
-        other.execute_batch("CREATE TABLE customers (name TEXT); INSERT INTO customers VALUES ('ana');").expect("is made");
+        other
+            .execute_batch("CREATE TABLE customers (name TEXT); INSERT INTO customers VALUES ('ana');")
+            .expect("is made");
         drop(other);
         let said = refused(&path).await;
         assert!(said.contains("is a database of another program"), "{said}");

@@ -108,7 +108,10 @@ impl FileStoreBuilder {
     /// ```
     pub async fn open(self) -> Result<FileStore, ConfigError> {
         if self.size_limit.is_some_and(|limit| limit < SMALLEST) {
-            return Err(ConfigError::new("file.size_limit", format!("is less than {SMALLEST} bytes; give it more room")));
+            return Err(ConfigError::new(
+                "file.size_limit",
+                format!("is less than {SMALLEST} bytes; give it more room"),
+            ));
         }
         let opening = tokio::task::spawn_blocking(move || {
             let path = folder::file_in(&self.path)?;

@@ -36,8 +36,11 @@ impl Readers {
     /// Reads, and waits for other processes if need be: for a thread that serves no requests meanwhile.
     pub(super) fn read_patiently<T>(&self, read: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T> {
         self.place.check_process()?;
-        let link =
-            if self.place.is_there() { self.place.connect(Patience::Much).map_err(failed)? } else { self.place.connect_again()? };
+        let link = if self.place.is_there() {
+            self.place.connect(Patience::Much).map_err(failed)?
+        } else {
+            self.place.connect_again()?
+        };
         read(&link.connection).map_err(unreadable_or_failed)
     }
 
@@ -56,7 +59,11 @@ impl Readers {
                 return Ok(link);
             }
         }
-        if self.place.is_there() { Ok(self.place.connect(Patience::Little)?) } else { Ok(self.place.connect_again()?) }
+        if self.place.is_there() {
+            Ok(self.place.connect(Patience::Little)?)
+        } else {
+            Ok(self.place.connect_again()?)
+        }
     }
 
     fn give_back(&self, link: Link) {

@@ -27,8 +27,12 @@ pub(super) fn create(
     now: Timestamp,
 ) -> rusqlite::Result<Created> {
     let insert = concat!(
-        "INSERT INTO sessions (", columns!(), ", key) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)
-         ON CONFLICT (key) DO UPDATE SET (", columns!(), ") = (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
+        "INSERT INTO sessions (",
+        columns!(),
+        ", key) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)
+         ON CONFLICT (key) DO UPDATE SET (",
+        columns!(),
+        ") = (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
          WHERE expires <= ?12"
     );
     let written = write(connection, insert, record, params![key.as_bytes(), time(now)])?;
@@ -43,7 +47,9 @@ pub(super) fn swap(
     now: Timestamp,
 ) -> rusqlite::Result<Swap> {
     let update = concat!(
-        "UPDATE sessions SET (", columns!(), ") = (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
+        "UPDATE sessions SET (",
+        columns!(),
+        ") = (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
          WHERE key = ?11 AND counter = ?12 AND tag = ?13 AND expires > ?14"
     );
     let [counter, tag] = revision(expected);
@@ -86,9 +92,14 @@ pub(super) fn sweep(connection: &Connection, most: i64, now: Timestamp) -> rusql
 }
 
 /// The same, and answers what it was. What cannot be read goes as well.
-pub(super) fn sweep_and_tell(connection: &Connection, most: i64, now: Timestamp) -> rusqlite::Result<Vec<Option<Record>>> {
+pub(super) fn sweep_and_tell(
+    connection: &Connection,
+    most: i64,
+    now: Timestamp,
+) -> rusqlite::Result<Vec<Option<Record>>> {
     let sql = concat!(
-        "DELETE FROM sessions WHERE id IN (SELECT id FROM sessions WHERE expires <= ?1 LIMIT ?2) RETURNING ", columns!()
+        "DELETE FROM sessions WHERE id IN (SELECT id FROM sessions WHERE expires <= ?1 LIMIT ?2) RETURNING ",
+        columns!()
     );
     connection.prepare_cached(sql)?.query_map(params![time(now), most], |row| Ok(record(row, 0).ok()))?.collect()
 }
@@ -105,7 +116,9 @@ pub(super) fn list(
     now: Timestamp,
 ) -> rusqlite::Result<Vec<Found>> {
     let sql = concat!(
-        "SELECT key, ", columns!(), " FROM sessions WHERE key > ?1 AND kind = 0 AND expires > ?2 ORDER BY key LIMIT ?3"
+        "SELECT key, ",
+        columns!(),
+        " FROM sessions WHERE key > ?1 AND kind = 0 AND expires > ?2 ORDER BY key LIMIT ?3"
     );
     // No key is as short as this, so that it comes before all of them.
     let after: &[u8] = after.as_ref().map_or(&[], |key| key.as_bytes());

@@ -46,9 +46,11 @@ impl Writer {
     pub(super) fn start(place: Arc<Place>) -> Result<Self, ConfigError> {
         let (queue, verbs) = channel();
         let theirs = Arc::clone(&place);
-        let thread = std::thread::Builder::new().name("cloakroom-file".to_owned()).spawn(move || serve(&theirs, &verbs));
-        let thread = thread
-            .map_err(|error| folder::refuse(place.path(), &format!("takes a thread that cannot be started: {error}")))?;
+        let thread =
+            std::thread::Builder::new().name("cloakroom-file".to_owned()).spawn(move || serve(&theirs, &verbs));
+        let thread = thread.map_err(|error| {
+            folder::refuse(place.path(), &format!("takes a thread that cannot be started: {error}"))
+        })?;
         Ok(Self { queue: Some(queue), thread: Some(thread), place })
     }
 

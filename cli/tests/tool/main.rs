@@ -1,0 +1,8 @@
+//! The tool as its users run it: a process of its own on real stores.
+
+mod copying;
+mod looking;
+mod others;
+mod revoking;
+mod terminal;
+mod workshop;
