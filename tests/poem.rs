@@ -4,11 +4,12 @@ use std::fmt;
 use std::time::Duration;
 
 use cloakroom::testing::{FaultStore, Verb};
-use cloakroom::{Error, ErrorKind, MemoryStore, Session, SessionManager};
+use cloakroom::{Error, ErrorKind, FreshUser, MemoryStore, Policy, Require, Session, SessionManager, User};
 use futures_util::StreamExt;
 use poem::error::{NotFoundError, ResponseError};
 use poem::http::{StatusCode, header};
 use poem::middleware::CatchPanic;
+use poem::web::Path;
 use poem::{Body, Endpoint, EndpointExt, Request, Response, Route, get, handler};
 
 fn sessions() -> SessionManager {
@@ -332,4 +333,62 @@ async fn preload_loads_for_whoever_does_not_ask() {
     let seen = send(&some, "/model", first.cookie()).await;
     assert_eq!(seen.status, 500);
     assert!(seen.text.contains("preload()"), "{seen:?}");
+}
+
+struct Editor;
+
+impl Policy for Editor {
+    fn check(session: &Session) -> cloakroom::Result<()> {
+        match session.user()?.as_deref() {
+            Some("ana") => Ok(()),
+            _ => Err(Error::new(ErrorKind::Forbidden, "for editors")),
+        }
+    }
+}
+
+#[handler]
+fn login(session: Session, Path(name): Path<String>) -> cloakroom::Result<&'static str> {
+    session.login(name.as_str())?;
+    Ok("welcome")
+}
+
+#[handler]
+fn user(known: User) -> String {
+    known.to_string()
+}
+
+#[handler]
+fn fresh(known: FreshUser<600>) -> String {
+    known.to_string()
+}
+
+#[handler]
+fn stale(known: FreshUser<0>) -> String {
+    known.to_string()
+}
+
+#[handler]
+fn both(_session: Session, known: Require<Editor>) -> String {
+    known.to_string()
+}
+
+#[tokio::test]
+async fn users_fresh_users_and_policies_are_arguments() {
+    let app = Route::new()
+        .at("/login/:name", get(login))
+        .at("/user", get(user))
+        .at("/fresh", get(fresh))
+        .at("/stale", get(stale))
+        .at("/both", get(both))
+        .with(sessions().poem_middleware());
+    for path in ["/user", "/fresh", "/stale", "/both"] {
+        assert_eq!(send(&app, path, None).await.status, 401, "{path}");
+    }
+    let ana = send(&app, "/login/ana", None).await;
+    for path in ["/user", "/fresh", "/both"] {
+        assert_eq!(send(&app, path, ana.cookie()).await.text, "ana", "{path}");
+    }
+    assert_eq!(send(&app, "/stale", ana.cookie()).await.status, 401);
+    let eve = send(&app, "/login/eve", None).await;
+    assert_eq!(send(&app, "/both", eve.cookie()).await.status, 403);
 }

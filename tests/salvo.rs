@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use cloakroom::testing::{FaultStore, Verb};
-use cloakroom::{Error, ErrorKind, MemoryStore, Session, SessionManager};
+use cloakroom::{Error, ErrorKind, FreshUser, MemoryStore, Policy, Require, Session, SessionManager, User};
 use futures_util::{FutureExt, StreamExt};
 use http_body_util::BodyExt;
 use salvo::conn::SocketAddr;
@@ -303,4 +303,62 @@ async fn preload_loads_for_whoever_does_not_ask() {
     let seen = send(&some, "/model", first.cookie()).await;
     assert_eq!(seen.status, 500);
     assert!(seen.text.contains("preload()"), "{seen:?}");
+}
+
+struct Editor;
+
+impl Policy for Editor {
+    fn check(session: &Session) -> cloakroom::Result<()> {
+        match session.user()?.as_deref() {
+            Some("ana") => Ok(()),
+            _ => Err(Error::new(ErrorKind::Forbidden, "for editors")),
+        }
+    }
+}
+
+#[handler]
+async fn login(session: Session, request: &mut Request) -> cloakroom::Result<&'static str> {
+    session.login(request.param::<String>("name").expect("the route has it").as_str())?;
+    Ok("welcome")
+}
+
+#[handler]
+async fn user(known: User) -> String {
+    known.to_string()
+}
+
+#[handler]
+async fn fresh(known: FreshUser<600>) -> String {
+    known.to_string()
+}
+
+#[handler]
+async fn stale(known: FreshUser<0>) -> String {
+    known.to_string()
+}
+
+#[handler]
+async fn both(_session: Session, known: Require<Editor>) -> String {
+    known.to_string()
+}
+
+#[tokio::test]
+async fn users_fresh_users_and_policies_are_arguments() {
+    let routes = Router::new()
+        .push(Router::with_path("login/{name}").get(login))
+        .push(Router::with_path("user").get(user))
+        .push(Router::with_path("fresh").get(fresh))
+        .push(Router::with_path("stale").get(stale))
+        .push(Router::with_path("both").get(both));
+    let app = Service::new(routes).hoop(sessions().hoop());
+    for path in ["/user", "/fresh", "/stale", "/both"] {
+        assert_eq!(send(&app, path, None).await.status, 401, "{path}");
+    }
+    let ana = send(&app, "/login/ana", None).await;
+    for path in ["/user", "/fresh", "/both"] {
+        assert_eq!(send(&app, path, ana.cookie()).await.text, "ana", "{path}");
+    }
+    assert_eq!(send(&app, "/stale", ana.cookie()).await.status, 401);
+    let eve = send(&app, "/login/eve", None).await;
+    assert_eq!(send(&app, "/both", eve.cookie()).await.status, 403);
 }

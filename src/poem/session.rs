@@ -1,11 +1,12 @@
-//! `Session` as an extractor, and `Error` as a response.
+//! `Session` and its user as extractors, and `Error` as a response.
 
 use http::{HeaderValue, StatusCode, header};
 use poem::error::ResponseError;
 use poem::{FromRequest, Request, RequestBody, Response};
 
 use super::preload::load;
-use crate::adapter::ErrorAnswer;
+use crate::access::{FreshUser, Policy, Require, User};
+use crate::adapter::{self, ErrorAnswer};
 use crate::error::Error;
 use crate::events;
 use crate::session::Session;
@@ -16,6 +17,24 @@ use crate::session::Session;
 impl<'a> FromRequest<'a> for Session {
     async fn from_request(_request: &'a Request, _body: &mut RequestBody) -> poem::Result<Self> {
         Ok(load().await?)
+    }
+}
+
+impl<'a> FromRequest<'a> for User {
+    async fn from_request(_request: &'a Request, _body: &mut RequestBody) -> poem::Result<Self> {
+        Ok(adapter::extract().await?)
+    }
+}
+
+impl<'a, const SECONDS: u64> FromRequest<'a> for FreshUser<SECONDS> {
+    async fn from_request(_request: &'a Request, _body: &mut RequestBody) -> poem::Result<Self> {
+        Ok(adapter::extract().await?)
+    }
+}
+
+impl<'a, P: Policy> FromRequest<'a> for Require<P> {
+    async fn from_request(_request: &'a Request, _body: &mut RequestBody) -> poem::Result<Self> {
+        Ok(adapter::extract().await?)
     }
 }
 

@@ -1,4 +1,4 @@
-//! `Session` as an extractor, and `Error` as a response.
+//! `Session` and its user as extractors, and `Error` as a response.
 
 use http::{HeaderValue, StatusCode, header};
 use salvo_core::extract::Metadata;
@@ -6,7 +6,8 @@ use salvo_core::http::{ResBody, Response};
 use salvo_core::{Depot, Extractible, Request, Scribe};
 
 use super::preload::load;
-use crate::adapter::ErrorAnswer;
+use crate::access::{FreshUser, Policy, Require, User};
+use crate::adapter::{self, ErrorAnswer};
 use crate::error::{Error, Result};
 use crate::session::Session;
 
@@ -24,6 +25,26 @@ impl<'ex> Extractible<'ex> for Session {
         load().await
     }
 }
+
+macro_rules! is_extracted {
+    ([$($generics:tt)*] $type:ty, $name:literal) => {
+        impl<'ex, $($generics)*> Extractible<'ex> for $type {
+            fn metadata() -> &'static Metadata {
+                static METADATA: Metadata = Metadata::new($name);
+                &METADATA
+            }
+
+            #[allow(refining_impl_trait)]
+            async fn extract(_request: &'ex mut Request, _depot: &'ex mut Depot) -> Result<Self> {
+                adapter::extract().await
+            }
+        }
+    };
+}
+
+is_extracted!([] User, "User");
+is_extracted!([const SECONDS: u64] FreshUser<SECONDS>, "FreshUser");
+is_extracted!([P: Policy] Require<P>, "Require");
 
 /// An answer in the place of what was rendered before.
 impl Scribe for Error {
