@@ -5,7 +5,8 @@ use std::time::Duration;
 use actix_web::body::MessageBody;
 use actix_web::dev::{Payload, Service, ServiceResponse};
 use actix_web::http::header::{
-    CONNECTION, CONTENT_TYPE, COOKIE, LOCATION, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION, SET_COOKIE, UPGRADE, USER_AGENT,
+    CONNECTION, CONTENT_TYPE, COOKIE, LOCATION, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION, SET_COOKIE, UPGRADE,
+    USER_AGENT,
 };
 use actix_web::test::{TestRequest, call_service, init_service, read_body};
 use actix_web::web::Bytes;

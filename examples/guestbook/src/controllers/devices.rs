@@ -9,8 +9,8 @@ use serde::Deserialize;
 
 use super::SignedIn;
 use crate::failure::Result;
-use guestbook_core::models::devices;
 use crate::views::Views;
+use guestbook_core::models::devices;
 
 pub(crate) async fn page(
     SignedIn(user): SignedIn,
