@@ -286,3 +286,22 @@ async fn users_fresh_users_and_policies_are_arguments() {
     let eve = send(&app, "/login/eve", None).await;
     assert_eq!(send(&app, "/both", eve.cookie()).await.status, 403);
 }
+
+#[actix_web::test]
+async fn an_application_sends_those_who_may_not_go_on_where_it_likes() {
+    let to_login = |error: &Error| match error.kind() {
+        ErrorKind::Unauthenticated => HttpResponse::SeeOther().insert_header(("location", "/login")).finish(),
+        _ => HttpResponse::new(error.status_code()),
+    };
+    let app = App::new()
+        .route("/user", web::get().to(async |user: User| user.to_string()))
+        .route("/editor", web::get().to(async |user: Require<Editor>| user.to_string()))
+        .route("/asks", web::get().to(async |user: cloakroom::Result<User>| user.is_ok().to_string()))
+        .wrap(sessions().middleware().on_error(to_login));
+    let app = init_service(app).await;
+    for path in ["/user", "/editor"] {
+        let seen = send(&app, path, None).await;
+        assert_eq!((seen.status, seen.header("location"), seen.cookie()), (303, Some("/login"), None), "{path}");
+    }
+    assert_eq!(send(&app, "/asks", None).await.text, "false", "a handler that takes a result decides itself");
+}

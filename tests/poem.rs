@@ -9,8 +9,8 @@ use futures_util::StreamExt;
 use poem::error::{NotFoundError, ResponseError};
 use poem::http::{StatusCode, header};
 use poem::middleware::CatchPanic;
-use poem::web::Path;
-use poem::{Body, Endpoint, EndpointExt, Request, Response, Route, get, handler};
+use poem::web::{Path, Redirect};
+use poem::{Body, Endpoint, EndpointExt, IntoResponse, Request, Response, Route, get, handler};
 
 fn sessions() -> SessionManager {
     SessionManager::new(MemoryStore::new())
@@ -391,4 +391,20 @@ async fn users_fresh_users_and_policies_are_arguments() {
     assert_eq!(send(&app, "/stale", ana.cookie()).await.status, 401);
     let eve = send(&app, "/login/eve", None).await;
     assert_eq!(send(&app, "/both", eve.cookie()).await.status, 403);
+}
+
+#[tokio::test]
+async fn an_application_sends_those_who_may_not_go_on_where_it_likes() {
+    let to_login = |error: &Error| match error.kind() {
+        ErrorKind::Unauthenticated => Redirect::see_other("/login").into_response(),
+        _ => error.as_response(),
+    };
+    let app = Route::new()
+        .at("/user", get(user))
+        .at("/editor", get(both))
+        .with(sessions().poem_middleware().on_error(to_login));
+    for path in ["/user", "/editor"] {
+        let seen = send(&app, path, None).await;
+        assert_eq!((seen.status, seen.header(header::LOCATION), seen.cookie()), (303, Some("/login"), None), "{path}");
+    }
 }

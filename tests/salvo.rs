@@ -362,3 +362,18 @@ async fn users_fresh_users_and_policies_are_arguments() {
     let eve = send(&app, "/login/eve", None).await;
     assert_eq!(send(&app, "/both", eve.cookie()).await.status, 403);
 }
+
+#[tokio::test]
+async fn an_application_sends_those_who_may_not_go_on_where_it_likes() {
+    let to_login = |error: &Error, response: &mut Response| {
+        if error.kind() == ErrorKind::Unauthenticated {
+            response.render(Redirect::other("/login"));
+        }
+    };
+    let routes = Router::new().push(Router::with_path("user").get(user)).push(Router::with_path("editor").get(both));
+    let app = Service::new(routes).hoop(sessions().hoop().on_error(to_login));
+    for path in ["/user", "/editor"] {
+        let seen = send(&app, path, None).await;
+        assert_eq!((seen.status, seen.header(header::LOCATION), seen.cookie()), (303, Some("/login"), None), "{path}");
+    }
+}

@@ -265,6 +265,7 @@ macro_rules! known_sessions {
             users:
                 a_copy_of_a_cookie_is_no_use_after_a_logout
                 a_user_of_sealed_or_kept_sessions_is_signed_out_everywhere
+                a_new_password_ends_all_other_sessions
                 the_oldest_login_makes_room
                 a_login_too_many_is_refused
                 racing_logins_keep_the_limit;

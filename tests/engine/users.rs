@@ -139,3 +139,29 @@ async fn a_note_is_listed_and_the_session_that_asks_is_marked() -> Result {
     }
     Ok(())
 }
+
+/// A session needs no fingerprint of the password: what it would end at its next request is over before.
+// behaviours 135 and 136
+#[tokio::test]
+async fn a_new_password_ends_all_other_sessions() -> Result {
+    for site in [Site::new(), Site::registered(|builder| builder)] {
+        let mut here = Visitor::logged_in(&site, "ana").await?;
+        let (mut phone, laptop) = (Visitor::logged_in(&site, "ana").await?, Visitor::logged_in(&site, "ana").await?);
+        let bob = Visitor::logged_in(&site, "bob").await?;
+        let under_way = laptop.arrive(&site).await?;
+        under_way.set("a", 1)?;
+
+        let session = here.arrive(&site).await?;
+        session.renew()?;
+        assert_eq!(site.sessions.revoke_others(&session).await?, 2);
+        assert_eq!(error_of(&here.leave(&session).await), None);
+
+        assert_eq!(phone.visit(&site, |session| session.user()).await?, None);
+        assert!(is_plain(&under_way.commit(200).await), "it saves nothing");
+        assert!(!laptop.is_known(&site).await?);
+        assert_eq!(here.visit(&site, |session| session.user()).await?.as_deref(), Some("ana"));
+        assert!(bob.is_known(&site).await?);
+        assert_eq!(site.sessions.sessions_of("ana").await?.len(), 1);
+    }
+    Ok(())
+}

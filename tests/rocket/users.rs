@@ -1,8 +1,9 @@
 //! Who may go on.
 
-use cloakroom::{FreshUser, LimitPolicy, MemoryStore, Policy, Require, Session, SessionManager, User};
+use cloakroom::{ErrorKind, FreshUser, LimitPolicy, MemoryStore, Policy, Require, Session, SessionManager, User};
 use rocket::http::Status;
-use rocket::{get, post, routes};
+use rocket::response::Redirect;
+use rocket::{get, post, routes, uri};
 
 use crate::{client, cookie, quiet, text, with};
 
@@ -64,4 +65,18 @@ async fn pages_are_for_users_for_fresh_logins_and_for_those_with_tokens() {
     assert_eq!(client.post("/login").dispatch().await.status(), Status::Forbidden, "one session, and no more");
     with(client.post("/drop"), &cookie).dispatch().await;
     assert_eq!(with(client.get("/editor"), &cookie).dispatch().await.status(), Status::Forbidden);
+}
+
+#[rocket::async_test]
+async fn an_application_sends_those_who_may_not_go_on_where_it_likes() {
+    let sessions = SessionManager::new(MemoryStore::new());
+    let fairing = sessions.fairing().on_error(|error| match error.kind() {
+        ErrorKind::Unauthenticated => Ok(Redirect::to(uri!("/login"))),
+        _ => Err(Status::new(error.status())),
+    });
+    let client = client(quiet().mount("/", sessions.routes(routes![user, editor])).attach(fairing)).await;
+    for path in ["/user", "/editor"] {
+        let response = client.get(path).dispatch().await;
+        assert_eq!((response.status(), response.headers().get_one("location")), (Status::SeeOther, Some("/login")));
+    }
 }

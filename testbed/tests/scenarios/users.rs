@@ -41,6 +41,24 @@ pub(crate) fn a_user_of_sealed_or_kept_sessions_is_signed_out_everywhere(bed: &B
     assert_eq!(known(), [false; 3]);
 }
 
+// behaviour 136
+pub(crate) fn a_new_password_ends_all_other_sessions(bed: &Bed) {
+    let server = bed.alone(&[]);
+    let [here, phone, laptop] = [server.client(), server.client(), server.client()];
+    for device in [&here, &phone, &laptop] {
+        device.login("ana");
+    }
+    let copy = phone.stranger().holding(&phone.kept());
+    here.post("/renew").ok();
+    let ended = here.post("/revoke-user/ana?keep_current=true").ok().json();
+    assert_eq!(ended["ended"], 2);
+    // At the next request of each, a write too; a new login is one with the new password.
+    phone.set("a", 1);
+    assert_eq!([&here, &phone, &copy, &laptop].map(is_signed_in), [true, false, false, false]);
+    laptop.login("ana");
+    assert_eq!((is_signed_in(&laptop), sessions_of(&here, "ana")), (true, 2));
+}
+
 // behaviour 134
 pub(crate) fn the_oldest_login_makes_room(bed: &Bed) {
     let server = bed.alone(&["--sessions-per-user", "2"]);
