@@ -21,7 +21,7 @@ impl<F: AsyncFn() -> Router> Application for Axum<F> {
     fn subject(&self) -> Box<dyn Subject> {
         let runtime = runtime();
         // A router that still waits for its state makes its layers anew for every request.
-        let app = runtime.block_on((self.0)()).with_state(());
+        let app = runtime.block_on(async { (self.0)().await.with_state(()) });
         Box::new(InProcess { runtime, app })
     }
 
@@ -34,7 +34,7 @@ impl<F: AsyncFn() -> Router> Application for Axum<F> {
     }
 
     fn shared(&self, runtime: &Runtime) -> Option<Router> {
-        Some(runtime.block_on((self.0)()).with_state(()))
+        Some(runtime.block_on(async { (self.0)().await.with_state(()) }))
     }
 }
 
