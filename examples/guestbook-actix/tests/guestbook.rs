@@ -171,7 +171,7 @@ async fn a_socket_is_closed_when_its_visitor_signs_out() {
     let cookie = browser.cookie.clone().expect("signed in");
     let request = upgrade().insert_header((COOKIE, cookie)).to_request();
     // A browser that says nothing, and does not hang up.
-    let silence = Payload::Stream { payload: Box::pin(stream::pending()) };
+    let silence: Payload = Payload::Stream { payload: Box::pin(stream::pending()) };
     let response = call_service(&app, request.replace_payload(silence).0).await;
     assert_eq!(response.status(), 101);
     let said = actix_web::rt::spawn(read_body(response));
