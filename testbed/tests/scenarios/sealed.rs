@@ -375,7 +375,7 @@ pub(crate) fn a_logout_removes_all_its_cookies(bed: &Bed) {
     for parts in 1..=4 {
         let visitor = bed.visitor();
         visitor.login("ana");
-        visitor.set("big", noise(1, parts * 3_500 - 2_500)).ok();
+        visitor.set("big", noise(1, parts * 3_600 - 2_400)).ok();
         assert_eq!(visitor.kept().len(), parts);
         let answer = visitor.post("/logout").ok();
         assert_eq!(names(&answer), (vec![], numbered(parts).to_vec()));
