@@ -20,7 +20,7 @@ const LIFE: u32 = 4;
 const STEP: Duration = Duration::from_secs(60);
 
 /// What a session may take of the file, with its share of pages that are not full: measured are less than 500 bytes.
-const BYTES: u64 = 1_024;
+const BYTES: u64 = 600;
 
 /// At no time are there more sessions than live and than wait for the next sweep.
 const MOST: u64 = BATCH * (LIFE as u64 + 1) * BYTES;
@@ -31,9 +31,10 @@ const MOST_OF_LOG: u64 = 64 * MEBIBYTE;
 /// Tasks that begin sessions at once.
 const TASKS: u64 = 50;
 
+/// This is about the size of a file, and not about disks, so it lies in memory unless told otherwise.
 pub(crate) fn run(arguments: &mut Arguments) -> Result {
     let batches = arguments.take_number("--sessions")?.unwrap_or(1_000_000).div_ceil(BATCH);
-    let place = Place::on_disk(arguments)?;
+    let place = Place::in_memory(arguments)?;
     visitors::run(async {
         let store = FileStore::builder(place.path()).durability(Durability::ProcessCrash).open().await?;
         let store = Arc::new(store);

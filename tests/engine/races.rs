@@ -119,6 +119,35 @@ async fn parallel_increments_all_count() -> Result {
     Ok(())
 }
 
+/// After a pause the record that a conflict brought is as old as the pause: where others write without end, a swap of that
+/// one could never succeed.
+// behaviour 49
+#[tokio::test(start_paused = true)]
+async fn after_a_pause_the_newest_record_is_changed() -> Result {
+    let site = Site::new();
+    let mut visitor = Visitor::with(&site, &[("n", 0)]).await?;
+    let session = visitor.arrive(&site).await?;
+    session.update("n", one_more)?;
+    let swaps = site.store.calls(Verb::Swap);
+    let first = site.store.on(Verb::Swap).pause_before();
+    let task = commit_until(&session, &first).await;
+    visitor.visit(&site, |session| session.set("n", 10)).await?;
+    let second = site.store.on(Verb::Swap).pause_before();
+    first.resume();
+    second.reached().await;
+    visitor.visit(&site, |session| session.set("n", 20)).await?;
+    second.resume();
+    // It has met its second conflict, and waits.
+    while site.store.calls(Verb::Swap) < swaps + 4 {
+        tokio::task::yield_now().await;
+    }
+    visitor.visit(&site, |session| session.set("n", 30)).await?;
+    assert!(is_plain(&task.await.expect("no panic")));
+    assert_eq!(visitor.number(&site, "n").await?, Some(31));
+    assert_eq!(site.store.calls(Verb::Swap), swaps + 6, "three of others, and three of this request");
+    Ok(())
+}
+
 #[tokio::test]
 async fn update_answers_the_provisional_value_and_update_now_the_committed_one() -> Result {
     let site = Site::new();

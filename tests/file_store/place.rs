@@ -1,7 +1,8 @@
 //! Where the file lies, and what becomes of it.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::path::{Path, PathBuf};
 
 use cloakroom::{Config, ErrorKind, FileStore, SessionIndex, SessionStore, Timestamp, store_from_url};
 
@@ -49,25 +50,77 @@ async fn anybody_who_may_can_look_into_it() {
         .expect("it has the table");
     assert_eq!(found.0, 1);
     assert!(found.1 > 1_700_000_000_000, "milliseconds since 1970");
+    let vacuum: i64 = other.pragma_query_value(None, "auto_vacuum", |row| row.get(0)).expect("it has one");
+    assert_eq!(vacuum, 2, "it can shrink in steps");
 }
 
-/// Whoever removes the file removes its sessions, and nothing is acknowledged that went into the removed one.
+/// Whoever removes the file removes its sessions, and nothing is acknowledged that went into the removed one. What is
+/// left beside it does not get into the new one.
 #[tokio::test]
 async fn a_file_that_is_removed_is_made_again() {
+    for ends in [&["", "-wal", "-shm"][..], &[""]] {
+        let (_folder, path) = folder();
+        let (here, there) = (sessions(&path).await, sessions(&path).await);
+        let old = begin(&here, "email", "ana@example.org").await.expect("is kept");
+        assert!(value(&there, &old, "email").await.is_ok_and(|found| found.is_some()));
+        let left = fs::metadata(beside(&path, "-shm")).expect("is there").ino();
+        for end in ends {
+            fs::remove_file(beside(&path, end)).expect("is there");
+        }
+        let new = begin(&here, "email", "ben@example.org").await.expect("is kept");
+        assert!(path.exists());
+        assert_eq!(fs::metadata(&path).expect("is there").permissions().mode() & 0o777, 0o600);
+        assert_ne!(
+            fs::metadata(beside(&path, "-shm")).expect("is there").ino(),
+            left,
+            "it shares memory with the old one"
+        );
+        for sessions in [&here, &there, &sessions(&path).await] {
+            assert_eq!(value(sessions, &old, "email").await.ok(), Some(None));
+            assert_eq!(value(sessions, &new, "email").await.ok().flatten().as_deref(), Some("ben@example.org"));
+        }
+    }
+}
+
+fn beside(path: &Path, end: &str) -> PathBuf {
+    format!("{}{end}", path.display()).into()
+}
+
+/// Processes that begin at once all find the tables, whoever makes them.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_file_that_several_create_at_once_is_one_file() {
+    for _ in 0..20 {
+        let (_folder, path) = folder();
+        let mut opening = tokio::task::JoinSet::new();
+        for _ in 0..6 {
+            let path = path.clone();
+            opening.spawn(async move {
+                let sessions = sessions(&path).await;
+                (begin(&sessions, "email", "ana@example.org").await.expect("is kept"), sessions)
+            });
+        }
+        let all = opening.join_all().await;
+        for (cookie, _) in &all {
+            for (_, sessions) in &all {
+                assert!(value(sessions, cookie, "email").await.is_ok_and(|found| found.is_some()), "one is lost");
+            }
+        }
+    }
+}
+
+/// Between the moment at which another process has made a file and that at which it has its tables, it is empty.
+#[tokio::test]
+async fn a_file_that_is_being_made_again_is_waited_for() {
     let (_folder, path) = folder();
-    let (here, there) = (sessions(&path).await, sessions(&path).await);
+    let here = sessions(&path).await;
     let old = begin(&here, "email", "ana@example.org").await.expect("is kept");
-    assert!(value(&there, &old, "email").await.is_ok_and(|found| found.is_some()));
     for end in ["", "-wal", "-shm"] {
-        let _ = fs::remove_file(format!("{}{end}", path.display()));
+        fs::remove_file(beside(&path, end)).expect("is there");
     }
-    let new = begin(&here, "email", "ben@example.org").await.expect("is kept");
-    assert!(path.exists());
-    assert_eq!(fs::metadata(&path).expect("is there").permissions().mode() & 0o777, 0o600);
-    for sessions in [&here, &there, &sessions(&path).await] {
-        assert_eq!(value(sessions, &old, "email").await.ok(), Some(None));
-        assert_eq!(value(sessions, &new, "email").await.ok().flatten().as_deref(), Some("ben@example.org"));
-    }
+    fs::write(&path, "").expect("is written");
+    assert_eq!(value(&here, &old, "email").await.ok(), Some(None));
+    let store = FileStore::open(&path).await.expect("it opens");
+    assert_eq!(store.count(Timestamp::now()).await.ok(), Some(0));
 }
 
 #[tokio::test]

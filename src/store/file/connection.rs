@@ -2,12 +2,13 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use super::filesystem::{Journal, journal_for};
 use super::options::{Durability, FileStoreBuilder};
+use super::schema::Refused;
 use super::{folder, schema};
 use crate::error::{ConfigError, Error, ErrorKind, Result};
 use crate::token::random;
@@ -16,7 +17,7 @@ use crate::token::random;
 #[derive(Debug)]
 pub(super) struct Place {
     path: PathBuf,
-    journal: Journal,
+    pub(super) journal: Journal,
     pub(super) durability: Durability,
     size_limit: Option<u64>,
     process: u32,
@@ -46,6 +47,9 @@ const STATEMENTS: usize = 32;
 /// What the log may keep of the disk after a rush, in bytes.
 const LOG_LIMIT: i64 = 32 * 1024 * 1024;
 
+/// How long is tried to make the tables of a file while others do the same.
+const PREPARING: Duration = Duration::from_secs(4);
+
 impl Place {
     /// Verifies or creates the file.
     pub(super) fn open(path: PathBuf, options: &FileStoreBuilder) -> Result<Self, ConfigError> {
@@ -61,8 +65,7 @@ impl Place {
         };
         let link = place.connect(Patience::Much);
         let mut link = link.map_err(|error| folder::refuse(&place.path, &format!("cannot be opened: {error}")))?;
-        schema::prepare(&mut link.connection, place.journal)
-            .map_err(|why| folder::refuse(&place.path, &why.to_string()))?;
+        place.prepare(&mut link).map_err(|why| folder::refuse(&place.path, &why.to_string()))?;
         Ok(place)
     }
 
@@ -102,9 +105,9 @@ impl Place {
         ))
     }
 
-    /// Whether there is a file at all.
+    /// Whether there is a file with tables: one that another process has just made is empty, until it has them all at once.
     pub(super) fn is_there(&self) -> bool {
-        folder::identity(&self.path).is_some()
+        std::fs::metadata(&self.path).is_ok_and(|file| file.len() > 0)
     }
 
     /// Whether a connection still leads to the file of this path.
@@ -115,16 +118,27 @@ impl Place {
     /// A connection that has its tables; makes a new file where the old one was removed.
     pub(super) fn connect_again(&self) -> Result<Link> {
         let _one_at_a_time = self.creating.lock();
-        if !self.is_there() {
+        if folder::identity(&self.path).is_none() {
             crate::events::file_removed(&self.path);
             folder::create_file(&self.path)
                 .map_err(|error| Error::new(ErrorKind::Unavailable, "the session file is gone").caused_by(error))?;
         }
         schema::verify(&self.path).map_err(|error| Error::new(ErrorKind::Unavailable, error.to_string()))?;
         let mut link = self.connect(Patience::Much).map_err(failed)?;
-        schema::prepare(&mut link.connection, self.journal)
-            .map_err(|why| Error::new(ErrorKind::Unavailable, why.to_string()))?;
+        self.prepare(&mut link).map_err(|why| Error::new(ErrorKind::Unavailable, why.to_string()))?;
         Ok(link)
+    }
+
+    /// Has its tables made. Where two processes change the journal at once, SQLite asks no handler: it tells one of them at
+    /// once that it is busy.
+    fn prepare(&self, link: &mut Link) -> Result<(), Refused> {
+        let start = Instant::now();
+        loop {
+            match schema::prepare(&mut link.connection, self.journal) {
+                Err(Refused::Failed(error)) if is_busy(&error) && start.elapsed() < PREPARING => pause(),
+                result => return result,
+            }
+        }
     }
 }
 
@@ -141,10 +155,14 @@ fn wait_long(times: i32) -> bool {
 fn wait(times: i32, most: i32) -> bool {
     let goes_on = times < most;
     if goes_on {
-        let jitter = u64::from(u16::from_le_bytes(random())) * 900 / u64::from(u16::MAX);
-        std::thread::sleep(Duration::from_micros(100 + jitter));
+        pause();
     }
     goes_on
+}
+
+fn pause() {
+    let jitter = u64::from(u16::from_le_bytes(random())) * 900 / u64::from(u16::MAX);
+    std::thread::sleep(Duration::from_micros(100 + jitter));
 }
 
 /// An error of SQLite as one of ours. None of them means that there is no session.

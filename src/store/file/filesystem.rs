@@ -11,6 +11,19 @@ pub(super) enum Journal {
     Rollback,
 }
 
+impl Journal {
+    /// How a commit goes to the disk, as a value of `PRAGMA synchronous`: written through, or so that the file stays whole.
+    pub(super) fn synchronous(self, through: bool) -> &'static str {
+        match (self, through) {
+            (Self::WriteAhead, true) => "FULL",
+            (Self::WriteAhead, false) => "NORMAL",
+            // A commit is the removal of the journal, and lasts once the folder is written as well.
+            (Self::Rollback, true) => "EXTRA",
+            (Self::Rollback, false) => "FULL",
+        }
+    }
+}
+
 /// Magic numbers of file systems that reach over a network or between a virtual machine and its host (statfs(2)).
 const SHARED: [(u64, &str); 14] = [
     (0x6969, "nfs"),

@@ -1,6 +1,6 @@
 //! Where the file lies, and who may read it.
 
-use std::fs::{self, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
@@ -34,7 +34,26 @@ pub(super) fn create(path: &Path) -> Result<(), ConfigError> {
 }
 
 /// Creates the file before SQLite does, which would give it to whoever the umask lets read.
+///
+/// What a removed file left beside it goes first: two files of one name that share memory would damage each other. The
+/// folder is locked meanwhile, so that nobody takes away what another process has just begun.
 pub(super) fn create_file(path: &Path) -> std::io::Result<()> {
+    if path.exists() {
+        return Ok(());
+    }
+    let folder = path.parent().and_then(|folder| File::open(folder).ok());
+    // Where a folder cannot be locked, as on some network file systems, there is no shared memory either.
+    let _locked = folder.filter(|folder| folder.lock().is_ok());
+    if !path.exists() {
+        for end in ["-wal", "-shm", "-journal"] {
+            let mut left = path.as_os_str().to_owned();
+            left.push(end);
+            match fs::remove_file(left) {
+                Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
+                _ => {}
+            }
+        }
+    }
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]

@@ -7,6 +7,7 @@ use std::path::Path;
 
 use rusqlite::{Connection, ErrorCode, OptionalExtension, TransactionBehavior};
 
+use super::connection::is_busy;
 use super::filesystem::Journal;
 use super::folder;
 use crate::error::ConfigError;
@@ -72,6 +73,7 @@ impl fmt::Display for Refused {
             Self::Damaged => f.write_str(
                 "is damaged, and was left as it is; restore it from a backup, or give the sessions another file",
             ),
+            Self::Failed(error) if is_busy(error) => f.write_str("is kept by another process to itself; try again"),
             Self::Failed(error) => write!(f, "cannot be prepared: {error}"),
         }
     }
@@ -124,10 +126,7 @@ pub(super) fn prepare(connection: &mut Connection, journal: Journal) -> Result<(
         }
     }
     check(connection)?;
-    if version == 0 {
-        // Before the log is switched on, so that the header of the file says from the first moment whose it is.
-        connection.pragma_update(None, "auto_vacuum", "incremental")?;
-    }
+    // Before the log is switched on, so that the header of the file says from the first moment whose it is.
     if version < VERSION {
         upgrade(connection)?;
     }
@@ -154,7 +153,10 @@ fn check(connection: &Connection) -> Result<(), Refused> {
 }
 
 fn upgrade(connection: &mut Connection) -> Result<(), Refused> {
-    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Deferred)?;
+    // In the same transaction, so that no other process sees a file without an owner. It has to come before the first page
+    // is made, which it does itself: it writes, and so takes the lock.
+    transaction.pragma_update(None, "auto_vacuum", "incremental")?;
     // Another process may have been quicker.
     let known = version(&transaction)?;
     for (number, step) in (1..).zip(&STEPS).filter(|(number, _)| *number > known) {

@@ -123,7 +123,7 @@ fn attempt(place: &Place, open: &mut Option<Pen>, batch: &mut [Verb]) -> Result<
         *open = Some(Pen { link: place.connect_again().map_err(Failure::All)?, through: None });
     }
     let Some(pen) = open else { return Ok(()) };
-    if let Err(error) = pen.commit(place.durability, batch) {
+    if let Err(error) = pen.commit(place, batch) {
         if is_busy(&error) {
             return Err(Failure::All(failed(error)));
         }
@@ -132,7 +132,7 @@ fn attempt(place: &Place, open: &mut Option<Pen>, batch: &mut [Verb]) -> Result<
         if !room {
             return Err(Failure::One(error));
         }
-        pen.commit(place.durability, batch).map_err(|error| Failure::One(failed(error)))?;
+        pen.commit(place, batch).map_err(|error| Failure::One(failed(error)))?;
     }
     // What went into a file that nobody will find again is not kept.
     if place.is_current(&pen.link) {
@@ -144,11 +144,10 @@ fn attempt(place: &Place, open: &mut Option<Pen>, batch: &mut [Verb]) -> Result<
 }
 
 impl Pen {
-    fn commit(&mut self, durability: Durability, batch: &mut [Verb]) -> rusqlite::Result<()> {
-        let through = durability == Durability::PowerLoss && batch.iter().any(Verb::must_last);
+    fn commit(&mut self, place: &Place, batch: &mut [Verb]) -> rusqlite::Result<()> {
+        let through = place.durability == Durability::PowerLoss && batch.iter().any(Verb::must_last);
         if self.through != Some(through) {
-            let level = if through { "FULL" } else { "NORMAL" };
-            self.link.connection.pragma_update(None, "synchronous", level)?;
+            self.link.connection.pragma_update(None, "synchronous", place.journal.synchronous(through))?;
             self.through = Some(through);
         }
         let transaction = self.link.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
@@ -221,5 +220,34 @@ impl<T> Reply<T> {
 
     fn fail(self, error: &Error) {
         let _ = self.to.send(Err(Error::new(error.kind(), error.to_string())));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What SQLite makes of a batch that has to last, and of one that has not.
+    fn levels(shared_folder: bool) -> [i64; 2] {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut options = crate::store::FileStore::builder(folder.path());
+        options.shared_folder = shared_folder;
+        let place = Place::open(folder.path().join("session.db"), &options).expect("it opens");
+        let mut pen = Pen { link: place.connect_again().expect("it opens"), through: None };
+        let (now, key) = (Timestamp::now(), StoreKey::from_bytes([7; 32]));
+        let last = Verb::Delete(key, now, Reply { to: oneshot::channel().0, value: None });
+        let revision = Revision { counter: 1, tag: 1 };
+        let not = Verb::Touch(key, revision, now, now, Reply { to: oneshot::channel().0, value: None });
+        [last, not].map(|verb| {
+            pen.commit(&place, &mut [verb]).expect("is written");
+            pen.link.connection.pragma_query_value(None, "synchronous", |row| row.get(0)).expect("it has a level")
+        })
+    }
+
+    #[test]
+    fn what_has_to_last_is_written_through_with_either_journal() {
+        let [normal, full, extra] = [1, 2, 3];
+        assert_eq!(levels(false), [full, normal]);
+        assert_eq!(levels(true), [extra, full]);
     }
 }
