@@ -66,7 +66,7 @@ const COMMANDS: &[Command] = &[
 ];
 
 /// What the processes do that these commands start.
-const WORKERS: &[(&str, fn(&mut Arguments) -> Result)] = &[
+const WORKERS: &[(&str, Run)] = &[
     ("writes", file_figures::work),
     ("increments", increments::work),
     ("changes", kills::work),
@@ -78,8 +78,10 @@ struct Command {
     name: &'static str,
     usage: &'static str,
     about: &'static str,
-    run: fn(&mut Arguments) -> Result,
+    run: Run,
 }
+
+type Run = fn(&mut Arguments) -> Result;
 
 type Result<T = (), E = Box<dyn Error + Send + Sync>> = std::result::Result<T, E>;
 
