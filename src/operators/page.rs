@@ -5,10 +5,11 @@ use std::time::{Duration, SystemTime};
 use ::axum::extract::{Form, OriginalUri, Query, State};
 use ::axum::http::{StatusCode, header};
 use ::axum::response::{Html, IntoResponse, Redirect, Response};
-use minijinja::value::Serde;
+use minijinja::value::{Serde, Value};
 use minijinja::{Environment, Error, context};
 use serde::{Deserialize, Serialize};
 
+use super::history::{History, Minute};
 use super::plot::{bars, number};
 use super::{Desk, asset, mount};
 use crate::manager::{Cursor, SessionInfo, SessionPage};
@@ -48,6 +49,8 @@ pub(super) struct Asked {
 struct Row {
     handle: String,
     user: Option<String>,
+    /// The query that finds that user's sessions.
+    query: Option<String>,
     note: Option<String>,
     began: String,
     seen: String,
@@ -56,7 +59,11 @@ struct Row {
 }
 
 pub(super) async fn show(State(desk): State<Desk>, original: OriginalUri, Query(asked): Query<Asked>) -> Response {
-    match render(&desk, &original, &asked).await {
+    let after = match asked.after.as_deref().map(str::parse).transpose() {
+        Ok(after) => after,
+        Err(_) => return (StatusCode::BAD_REQUEST, "this is no place in the list\n").into_response(),
+    };
+    match render(&desk, &original, asked, after).await {
         Ok(html) => ([(header::CACHE_CONTROL, "no-store")], Html(html)).into_response(),
         Err(Failed::Session(error)) => error.into_response(),
         Err(Failed::Template(error)) => {
@@ -66,43 +73,49 @@ pub(super) async fn show(State(desk): State<Desk>, original: OriginalUri, Query(
     }
 }
 
-async fn render(desk: &Desk, original: &OriginalUri, asked: &Asked) -> Result<String, Failed> {
-    let now = SystemTime::now();
+async fn render(desk: &Desk, original: &OriginalUri, asked: Asked, after: Option<Cursor>) -> Result<String, Failed> {
+    let now = desk.sessions.now().into();
     let user = asked.user.trim();
     let live = desk.sessions.count().await?;
     let page = if user.is_empty() {
-        let after: Option<Cursor> = asked.after.as_deref().map(str::parse).transpose()?;
         desk.sessions.list(after, ROWS).await?
     } else {
         SessionPage { sessions: desk.sessions.sessions_of(user).await?, next: None }
     };
     let rows: Vec<Row> = page.sessions.into_iter().map(|info| Row::of(info, now)).collect();
-    let history = &desk.history;
-    let logins = history.spans(24, 60, |sum, minute| sum + f64::from(minute.logins));
-    let conflicts = history.spans(60, 1, |sum, minute| sum + f64::from(minute.conflicts));
-    let refused = history.spans(60, 1, |sum, minute| sum + f64::from(minute.refused));
-    let mean = history.spans(60, 1, |_, minute| minute.mean_ms());
-    let worst = history.spans(60, 1, |worst, minute| f64::max(worst, minute.worst_ms()));
-    let total = |values: &[f64]| number(values.iter().sum());
-    let newest = |values: &[f64]| number(values.iter().rev().copied().find(|value| *value > 0.0).unwrap_or_default());
-    let plots = [
-        context! { title => "Logins per hour", figure => total(&logins), of => "in 24 hours",
-        svg => bars("Logins per hour", &logins, "") },
-        context! { title => "Store, milliseconds", figure => newest(&mean), of => format!("on average; {} at worst in the hour", number(worst.iter().copied().fold(0.0, f64::max))),
-        svg => bars("Milliseconds that the store takes", &mean, " ms") },
-        context! { title => "Conflicts per minute", figure => total(&conflicts), of => "in the hour",
-        svg => bars("Conflicts per minute", &conflicts, "") },
-        context! { title => "Refused tickets per minute", figure => total(&refused), of => "in the hour",
-        svg => bars("Refused tickets per minute", &refused, "") },
-    ];
+    let base = mount(original, "/");
     let context = context! {
-        base => mount(original, "/"),
-        live, plots, user,
+        home => home(&base),
+        base,
+        live, user,
+        plots => plots(&desk.history),
         rows => Serde(rows),
         next => page.next.map(|cursor| cursor.to_string()),
         ended => asked.ended,
     };
     Ok(desk.environment.get_template("page.html")?.render(context)?)
+}
+
+fn plots(history: &History) -> [Value; 4] {
+    let counted = |spans, each, count: fn(&Minute) -> u32| {
+        history.spans(spans, each, |sum, minute| sum + f64::from(count(minute)))
+    };
+    let logins = counted(24, 60, |minute| minute.logins);
+    let conflicts = counted(60, 1, |minute| minute.conflicts);
+    let refused = counted(60, 1, |minute| minute.refused);
+    let mean = history.spans(60, 1, |_, minute| minute.mean_ms());
+    let worst = history.spans(60, 1, |worst, minute| f64::max(worst, minute.worst_ms()));
+    let worst = number(worst.iter().copied().fold(0.0, f64::max));
+    let newest = mean.iter().rev().copied().find(|value| *value > 0.0).unwrap_or_default();
+    let plot = |title, figure, of: &str, values: &[f64], unit| {
+        context! { title, figure => number(figure), of, svg => bars(title, values, unit) }
+    };
+    [
+        plot("Logins per hour", logins.iter().sum(), "in 24 hours", &logins, ""),
+        plot("Store, milliseconds", newest, &format!("on average, {worst} at worst"), &mean, " ms"),
+        plot("Conflicts per minute", conflicts.iter().sum(), "in the hour", &conflicts, ""),
+        plot("Refused tickets per minute", refused.iter().sum(), "in the hour", &refused, ""),
+    ]
 }
 
 #[derive(Debug, Deserialize)]
@@ -137,17 +150,24 @@ pub(super) async fn revoke_user(State(desk): State<Desk>, original: OriginalUri,
 
 /// To where the form was, so that a reload sends nothing again.
 fn back(mount: &str, user: &str, ended: usize) -> Response {
-    let query = form_urlencoded::Serializer::new(String::new())
-        .append_pair("user", user)
-        .append_pair("ended", &ended.to_string())
-        .finish();
-    Redirect::to(&format!("{mount}/?{query}")).into_response()
+    let query = query(&[("user", user), ("ended", &ended.to_string())]);
+    Redirect::to(&format!("{}?{query}", home(mount))).into_response()
+}
+
+/// The address of the page itself. A router that is nested at `/operators` does not know `/operators/`.
+fn home(mount: &str) -> &str {
+    if mount.is_empty() { "/" } else { mount }
+}
+
+fn query(pairs: &[(&str, &str)]) -> String {
+    form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish()
 }
 
 impl Row {
     fn of(info: SessionInfo, now: SystemTime) -> Self {
         Self {
             handle: info.handle.to_string(),
+            query: info.user.as_deref().map(|user| query(&[("user", user)])),
             user: info.user.map(|user| user.to_string()),
             note: info.note,
             began: ago(info.created, now),

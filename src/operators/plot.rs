@@ -25,7 +25,8 @@ pub(super) fn bars(title: &str, values: &[f64], unit: &str) -> String {
 
 /// A number as short as it can be told.
 pub(super) fn number(value: f64) -> String {
-    if value >= 10.0 || value.fract() == 0.0 { format!("{value:.0}") } else { format!("{value:.1}") }
+    let digits = if value >= 10.0 || value.fract() == 0.0 { 0 } else { 1 + usize::from(value < 1.0) };
+    format!("{value:.digits$}")
 }
 
 #[cfg(test)]
@@ -43,6 +44,6 @@ mod tests {
 
     #[test]
     fn numbers_are_short() {
-        assert_eq!([0.0, 0.25, 3.0, 12.7].map(number), ["0", "0.2", "3", "13"]);
+        assert_eq!([0.0, 0.04, 2.25, 3.0, 12.7].map(number), ["0", "0.04", "2.2", "3", "13"]);
     }
 }
