@@ -21,7 +21,7 @@ async fn main() -> ExitCode {
 }
 
 async fn run() -> Result<(), Box<dyn std::error::Error>> {
-    let (sessions, pages) = (guestbook_actix::sessions().await?, Pages::new()?);
+    let (sessions, pages) = (guestbook_actix::sessions().await?, Pages::new(None)?);
     let address = std::env::var("LISTEN").unwrap_or_else(|_| "127.0.0.1:3000".to_owned());
     let listener = TcpListener::bind(&address).map_err(|error| {
         format!("cannot listen on {address}: {error}; set LISTEN to another address, as in LISTEN=127.0.0.1:3001")

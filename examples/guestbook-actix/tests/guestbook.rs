@@ -66,7 +66,7 @@ fn post(path: &str, form: impl Into<Bytes>) -> TestRequest {
 #[actix_web::test]
 async fn a_visitor_fills_a_cart_signs_in_orders_writes_and_signs_out() {
     let sessions = SessionManager::new(MemoryStore::new());
-    let app = init_service(guestbook_actix::app(&sessions, &Pages::new().expect("templates"))).await;
+    let app = init_service(guestbook_actix::app(&sessions, &Pages::new(None).expect("templates"))).await;
     let mut browser = Browser { app: &app, cookie: None };
     assert!(browser.page("/sign-in").await.contains("You have no cookie of ours"));
     assert_eq!(browser.send(TestRequest::get()).await.location.as_deref(), Some("/sign-in"));
@@ -112,7 +112,7 @@ fn handle_of<'a>(page: &'a str, label: &str) -> &'a str {
 #[actix_web::test]
 async fn a_visitor_signs_out_on_one_device_on_all_others_and_everywhere() {
     let sessions = SessionManager::new(MemoryStore::new());
-    let app = init_service(guestbook_actix::app(&sessions, &Pages::new().expect("templates"))).await;
+    let app = init_service(guestbook_actix::app(&sessions, &Pages::new(None).expect("templates"))).await;
     let new = || Browser { app: &app, cookie: None };
     let (mut laptop, mut phone, mut tablet, mut mallory) = (new(), new(), new(), new());
     let linux = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0";
@@ -160,7 +160,7 @@ fn upgrade() -> TestRequest {
 #[actix_web::test]
 async fn a_socket_is_closed_when_its_visitor_signs_out() {
     let sessions = SessionManager::new(MemoryStore::new());
-    let app = init_service(guestbook_actix::app(&sessions, &Pages::new().expect("templates"))).await;
+    let app = init_service(guestbook_actix::app(&sessions, &Pages::new(None).expect("templates"))).await;
     let mut browser = Browser { app: &app, cookie: None };
     assert!(browser.page("/live.js").await.contains("WebSocket"));
     assert_eq!(browser.send(upgrade()).await.location.as_deref(), Some("/sign-in"));
@@ -186,7 +186,7 @@ async fn a_socket_is_closed_when_its_visitor_signs_out() {
 #[actix_web::test]
 async fn a_bearer_token_signs_in_for_one_request_and_leaves_nothing() {
     let sessions = SessionManager::new(MemoryStore::new());
-    let app = init_service(guestbook_actix::app(&sessions, &Pages::new().expect("templates"))).await;
+    let app = init_service(guestbook_actix::app(&sessions, &Pages::new(None).expect("templates"))).await;
     let mut program = Browser { app: &app, cookie: None };
     let ask = |token: &str| TestRequest::get().uri("/api/whoami").insert_header(("authorization", token.to_owned()));
     let answer = program.send(ask("Bearer demo-token")).await;
@@ -201,7 +201,7 @@ async fn a_bearer_token_signs_in_for_one_request_and_leaves_nothing() {
 #[actix_web::test]
 async fn a_form_of_another_site_is_refused() {
     let sessions = SessionManager::new(MemoryStore::new());
-    let app = init_service(guestbook_actix::app(&sessions, &Pages::new().expect("templates"))).await;
+    let app = init_service(guestbook_actix::app(&sessions, &Pages::new(None).expect("templates"))).await;
     let mut browser = Browser { app: &app, cookie: None };
     let form = post("/sign-in", "name=Mallory").insert_header(("sec-fetch-site", "cross-site"));
     assert_eq!(browser.send(form).await.status, 403);
@@ -212,7 +212,7 @@ async fn a_form_of_another_site_is_refused() {
 async fn a_store_that_is_away_is_told_and_signs_nobody_out() {
     let store = FaultStore::new(MemoryStore::new());
     let sessions = SessionManager::new(store.clone());
-    let app = init_service(guestbook_actix::app(&sessions, &Pages::new().expect("templates"))).await;
+    let app = init_service(guestbook_actix::app(&sessions, &Pages::new(None).expect("templates"))).await;
     let mut browser = Browser { app: &app, cookie: None };
     browser.posted("/sign-in", "name=Ana").await;
     store.on(Verb::Load).always().fail_before();

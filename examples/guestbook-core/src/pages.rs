@@ -7,6 +7,7 @@ use minijinja::value::{Serde, Value};
 use minijinja::{Environment, Error, ErrorKind, context};
 
 use crate::models::ticket;
+use crate::models::visitor::OPERATOR;
 
 /// Every template by the name under which others extend, include and import it. What ends in `.html` is escaped.
 const TEMPLATES: &[(&str, &str)] = &[
@@ -31,15 +32,17 @@ pub const LIVE: &str = include_str!("../static/live.js");
 pub struct Pages(Arc<Environment<'static>>);
 
 impl Pages {
-    /// Reads the templates.
+    /// Reads the templates. `operators` is where the page for operators is, where there is one.
     ///
     /// # Errors
     ///
     /// A template that is not well formed.
-    pub fn new() -> Result<Self, Error> {
+    pub fn new(operators: Option<&'static str>) -> Result<Self, Error> {
         let mut environment = Environment::new();
         cloakroom::templates::add_to_environment(&mut environment);
         environment.add_function("ticket", current_ticket);
+        environment.add_global("operators", operators);
+        environment.add_global("operator", OPERATOR);
         for (name, source) in TEMPLATES {
             environment.add_template(name, source)?;
         }

@@ -13,10 +13,15 @@ use axum::Router;
 use axum::extract::FromRef;
 use axum::middleware::from_fn;
 use axum::routing::{get, post};
+use cloakroom::operators::{self, History};
 use cloakroom::{Config, ConfigError, SessionManager};
+use guestbook_core::models::visitor;
 
 use controllers::{api, devices, guestbook, live, session, shop};
 use views::Views;
+
+/// Where the page for operators is.
+const OPERATORS: &str = "/operators";
 
 /// What handlers ask for besides the session of their request.
 #[derive(Clone)]
@@ -38,13 +43,13 @@ impl FromRef<Parts> for SessionManager {
 }
 
 /// Where sessions live: as the environment says, and in the file `session.db` where it says nothing. No other place of this
-/// application knows.
+/// application knows. What happens to them goes into `history`, for the page for operators.
 ///
 /// # Errors
 ///
 /// A configuration that could not work.
-pub async fn sessions() -> Result<SessionManager, ConfigError> {
-    Config::default().store("file").overlaid_by_env()?.open().await
+pub async fn sessions(history: &History) -> Result<SessionManager, ConfigError> {
+    Config::default().store("file").overlaid_by_env()?.builder().await?.observer(history.clone()).build()
 }
 
 /// The application.
@@ -52,9 +57,10 @@ pub async fn sessions() -> Result<SessionManager, ConfigError> {
 /// # Errors
 ///
 /// A template that is not well formed.
-pub fn app(sessions: &SessionManager) -> Result<Router, minijinja::Error> {
+pub fn app(sessions: &SessionManager, history: History) -> Result<Router, minijinja::Error> {
     let views = Views::new()?;
     let for_errors = views.clone();
+    let operators = operators::router(sessions, history, async |session| visitor::is_operator(&session))?;
     Ok(Router::new()
         .route("/", get(guestbook::page).post(guestbook::write))
         .route("/shop", get(shop::page))
@@ -74,6 +80,7 @@ pub fn app(sessions: &SessionManager) -> Result<Router, minijinja::Error> {
         .route("/live.js", get(views::live))
         .fallback(views::not_found)
         .with_state(Parts { views, sessions: sessions.clone() })
+        .nest(OPERATORS, operators)
         .layer(sessions.layer().on_error(move |error| for_errors.error(error.status())))
         .layer(from_fn(protection::protect)))
 }

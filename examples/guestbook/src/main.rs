@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+use cloakroom::operators::History;
 use tokio::net::TcpListener;
 use tracing_subscriber::EnvFilter;
 
@@ -19,7 +20,8 @@ async fn main() -> ExitCode {
 }
 
 async fn run() -> Result<(), Box<dyn std::error::Error>> {
-    let app = guestbook::app(&guestbook::sessions().await?)?;
+    let history = History::new();
+    let app = guestbook::app(&guestbook::sessions(&history).await?, history)?;
     let address = std::env::var("LISTEN").unwrap_or_else(|_| "127.0.0.1:3000".to_owned());
     let listener = TcpListener::bind(&address).await.map_err(|error| {
         format!("cannot listen on {address}: {error}; set LISTEN to another address, as in LISTEN=127.0.0.1:3001")

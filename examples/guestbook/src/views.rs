@@ -15,7 +15,7 @@ pub(crate) struct Views(Pages);
 
 impl Views {
     pub(crate) fn new() -> std::result::Result<Self, minijinja::Error> {
-        Pages::new().map(Self)
+        Pages::new(Some(crate::OPERATORS)).map(Self)
     }
 
     /// A page with what only it needs to know.

@@ -3,6 +3,7 @@
 use axum::Router;
 use axum::body::Body;
 use axum::http::{Request, Response, StatusCode, header};
+use cloakroom::operators::History;
 use cloakroom::testing::{FaultStore, Verb};
 use cloakroom::{MemoryStore, SessionManager};
 use http_body_util::BodyExt;
@@ -17,7 +18,7 @@ struct Browser {
 
 impl Browser {
     fn new(sessions: &SessionManager) -> Self {
-        Self { app: guestbook::app(sessions).expect("templates"), cookie: None }
+        Self { app: guestbook::app(sessions, History::new()).expect("templates"), cookie: None }
     }
 
     async fn send(&mut self, mut request: Request<Body>) -> Response<Body> {
@@ -187,6 +188,25 @@ async fn a_form_of_another_site_is_refused() {
     request.headers_mut().insert("sec-fetch-site", "cross-site".parse().expect("a header"));
     assert_eq!(browser.send(request).await.status(), StatusCode::FORBIDDEN);
     assert_eq!((browser.cookie, sessions.count().await.expect("counts")), (None, 0));
+}
+
+#[tokio::test]
+async fn the_page_for_operators_is_for_the_operator() {
+    let sessions = sessions();
+    let mut ana = Browser::new(&sessions);
+    assert_eq!(ana.send(get("/operators")).await.status(), StatusCode::FORBIDDEN);
+    ana.posted("/sign-in", "name=Ana").await;
+    assert_eq!(ana.send(get("/operators")).await.status(), StatusCode::FORBIDDEN);
+    assert!(!ana.page("/").await.contains("Operators"), "no link to what is not for Ana");
+
+    let mut admin = Browser::new(&sessions);
+    admin.posted("/sign-in", "name=Admin").await;
+    assert!(admin.page("/").await.contains(">Operators</a>"));
+    assert!(admin.page("/operators").await.contains("ana@example.org"));
+    let mut request = post("/operators/revoke-user", "user=ana@example.org");
+    request.headers_mut().insert("sec-fetch-site", "same-origin".parse().expect("a header"));
+    assert_eq!(admin.send(request).await.headers()[header::LOCATION], "/operators?user=ana%40example.org&ended=1");
+    assert_eq!(ana.send(get("/")).await.headers()[header::LOCATION], "/sign-in");
 }
 
 #[tokio::test]

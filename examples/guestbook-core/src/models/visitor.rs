@@ -9,6 +9,9 @@ const EMAIL: Key<String> = Key::new("email");
 /// In letters.
 pub const LONGEST_NAME: usize = 40;
 
+/// Who may see the sessions of all visitors. A real application asks its own table of roles.
+pub const OPERATOR: &str = "admin@example.org";
+
 /// A real application keeps hashes of random tokens in its database.
 const TOKEN: &str = "demo-token";
 
@@ -28,6 +31,15 @@ pub fn current() -> Result<Option<Visitor>> {
     let session = Session::current()?;
     let email = session.get(EMAIL)?;
     Ok(session.user()?.map(|user| Visitor { user: user.to_string(), email }))
+}
+
+/// Whether this visitor looks after the sessions of all others.
+///
+/// # Errors
+///
+/// Those of the session.
+pub fn is_operator(session: &Session) -> Result<bool> {
+    Ok(session.user()?.as_deref() == Some(OPERATOR))
 }
 
 /// Signs a visitor in under any name. (A real application asks for proof.) The ticket is a new one from here on, and

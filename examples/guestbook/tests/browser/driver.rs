@@ -68,6 +68,15 @@ impl Browser {
         self.client.goto(&format!("{}{path}", self.site)).await.expect("the page opens");
     }
 
+    /// Opens a page of any site.
+    pub(crate) async fn visit(&self, address: &str) {
+        self.client.goto(address).await.expect("the page opens");
+    }
+
+    pub(crate) fn site(&self) -> &str {
+        &self.site
+    }
+
     pub(crate) async fn reload(&self) {
         self.client.refresh().await.expect("the page opens");
     }
@@ -85,6 +94,12 @@ impl Browser {
     pub(crate) async fn press(&self, name: &str) {
         let button = self.find(&format!("//button[@aria-label='{name}' or normalize-space()='{name}']")).await;
         button.click().await.expect("the button can be pressed");
+    }
+
+    /// Follows a link by what it says.
+    pub(crate) async fn follow(&self, name: &str) {
+        let link = self.find(&format!("//a[normalize-space()='{name}']")).await;
+        link.click().await.expect("the link can be followed");
     }
 
     pub(crate) async fn sees(&self, text: &str) {
@@ -110,6 +125,10 @@ impl Browser {
 
     pub(crate) async fn cookies(&self) -> Vec<Cookie<'static>> {
         self.client.get_all_cookies().await.expect("the browser tells its cookies")
+    }
+
+    pub(crate) async fn forget_cookies(&self) {
+        self.client.delete_all_cookies().await.expect("the browser forgets its cookies");
     }
 
     pub(crate) async fn script(&self, script: &str) -> Value {

@@ -6,13 +6,22 @@ mod driver;
 
 use std::time::Duration;
 
+use axum::Router;
+use axum::response::Html;
+use axum::routing::get;
+use cloakroom::operators::History;
 use cloakroom::{MemoryStore, SessionManager};
 use driver::{Browser, Look, with_browser};
 use tokio::net::TcpListener;
 
 /// The application, listening on a port of its own.
 async fn serve() -> String {
-    let app = guestbook::app(&SessionManager::new(MemoryStore::new())).expect("templates");
+    let history = History::new();
+    let sessions = SessionManager::builder(MemoryStore::new()).observer(history.clone()).build().expect("is right");
+    listen(guestbook::app(&sessions, history).expect("templates")).await
+}
+
+async fn listen(app: Router) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let port = listener.local_addr().expect("an address").port();
     tokio::spawn(async move { axum::serve(listener, app).await });
@@ -47,6 +56,86 @@ async fn a_visitor_signs_out_on_another_device() {
     .await;
 }
 
+#[tokio::test]
+async fn an_operator_finds_a_visitor_and_ends_the_session() {
+    let site = serve().await;
+    with_browser(Duration::from_secs(120), async move |office| {
+        let office = office.at(site.clone());
+        with_browser(Duration::from_secs(100), async move |home| {
+            operates(&office, &home.at(site)).await;
+        })
+        .await;
+    })
+    .await;
+}
+
+async fn operates(office: &Browser, home: &Browser) {
+    for (browser, name) in [(home, "Ana Lima"), (office, "Bob"), (office, "Cleo Maria"), (office, "Admin")] {
+        browser.goto("/sign-in").await;
+        browser.fill("name", name).await;
+        browser.press("Sign in").await;
+        browser.sees(&format!("Welcome, {name}.")).await;
+        if ["Bob", "Cleo Maria"].contains(&name) {
+            // Who forgets the cookie leaves the session where it is.
+            browser.forget_cookies().await;
+        }
+    }
+    home.misses("Operators").await;
+    office.follow("Operators").await;
+    office.sees("ana.lima@example.org").await;
+    office.sees("4 live").await;
+    for look in [Look::LIGHT, Look::DARK, Look::PHONE] {
+        office.shoot("operators", look).await;
+        check(office, look).await;
+    }
+    office.wear(Look::LIGHT).await;
+
+    refuses_what_another_site_posts(office).await;
+    home.goto("/").await;
+    home.sees("Ana Lima").await;
+
+    office.goto("/operators").await;
+    office.fill("user", "ana.lima@example.org").await;
+    office.press("Find").await;
+    office.sees("End all of ana.lima@example.org").await;
+    office.misses("bob@example.org").await;
+    for look in [Look::LIGHT, Look::DARK, Look::PHONE] {
+        office.shoot("operators-found", look).await;
+        check(office, look).await;
+    }
+    office.wear(Look::LIGHT).await;
+    let handle = office.script("return document.querySelector('td code').textContent").await;
+    office.press(&format!("End the session {}", handle.as_str().expect("a handle"))).await;
+    office.sees("One session was ended.").await;
+    office.sees("3 live").await;
+    // Nobody reloads the page: its socket was closed.
+    home.sees("Come in, leave your coat.").await;
+    home.misses("Ana Lima").await;
+}
+
+/// A page posts a form as soon as it is open: on another port of this host, which has the same cookies, and on another host.
+async fn refuses_what_another_site_posts(office: &Browser) {
+    let form = format!(
+        "<form method=post action={}/operators/revoke-user><input name=user value=ana.lima@example.org></form>\
+         <script>document.forms[0].submit()</script>",
+        office.site()
+    );
+    let neighbour = listen(Router::new().route("/", get(async move || Html(form)))).await;
+    let stranger = neighbour.replace("localhost", "127.0.0.1");
+    for elsewhere in [neighbour, stranger] {
+        office.visit(&elsewhere).await;
+        office.sees("this form was sent by another site").await;
+    }
+}
+
+async fn check(browser: &Browser, look: Look) {
+    browser.wear(look).await;
+    assert_eq!(browser.script(include_str!("contrast.js")).await, serde_json::json!([]), "{look:?}");
+    assert_eq!(browser.script(include_str!("nameless.js")).await, serde_json::json!([]));
+    let width = browser.script("return document.documentElement.scrollWidth").await;
+    assert!(width.as_u64() <= Some(look.width), "{width} wide as {look:?}");
+}
+
 async fn sees_and_ends_the_other(laptop: &Browser, phone: &Browser) {
     for (browser, label) in [(laptop, "the laptop"), (phone, "the phone")] {
         browser.goto("/sign-in").await;
@@ -62,11 +151,7 @@ async fn sees_and_ends_the_other(laptop: &Browser, phone: &Browser) {
     laptop.sees("Chromium on Linux, the phone").await;
     laptop.shoot("devices", Look::LIGHT).await;
     for look in [Look::LIGHT, Look::DARK, Look::PHONE] {
-        laptop.wear(look).await;
-        assert_eq!(laptop.script(include_str!("contrast.js")).await, serde_json::json!([]), "{look:?}");
-        assert_eq!(laptop.script(include_str!("nameless.js")).await, serde_json::json!([]));
-        let width = laptop.script("return document.documentElement.scrollWidth").await;
-        assert!(width.as_u64() <= Some(look.width), "{width} wide as {look:?}");
+        check(laptop, look).await;
     }
     laptop.wear(Look::LIGHT).await;
 
