@@ -8,7 +8,8 @@
 //! | [ambient] | how models, templates and tasks reach the session |
 //! | [concurrency] | what becomes of changes that requests make at the same time |
 //! | [stores] | where sessions are kept, and how to write a store |
-//! | [operations] | what can be counted and observed, and what is logged |
+//! | [operations] | what can be counted and observed, what is logged, and a page that shows it |
+//! | [command_line] | how to look into a store from a terminal, end sessions, and move them |
 //! | [testing] | how to test an application that uses sessions |
 //! | [coming_from] | what things are called elsewhere, and what differs |
 
@@ -25,6 +26,7 @@ macro_rules! page {
         #[doc = "[concurrency]: crate::guide::concurrency"]
         #[doc = "[stores]: crate::guide::stores"]
         #[doc = "[operations]: crate::guide::operations"]
+        #[doc = "[command line]: crate::guide::command_line"]
         #[doc = "[testing]: crate::guide::testing"]
         #[doc = "[coming from]: crate::guide::coming_from"]
         #[doc = ""]
@@ -71,7 +73,12 @@ page!(stores, "../docs/guide/stores.md",
 );
 page!(operations, "../docs/guide/operations.md",
     "- [`Observer`](crate::Observer), [`Event`](crate::Event), [`Refusal`](crate::Refusal), [`SessionManagerBuilder::observer`](crate::SessionManagerBuilder::observer)"
-    "- [`SessionManager::sweep`](crate::SessionManager::sweep), [`SessionManager::count`](crate::SessionManager::count)"
+    "- [`SessionManager::sweep`](crate::SessionManager::sweep), [`SessionManager::count`](crate::SessionManager::count), [`SessionManager::list`](crate::SessionManager::list)"
+    "- the module `operators`, with the feature of the same name"
+);
+page!(command_line, "../docs/guide/command-line.md",
+    "- [`SessionManager::list`](crate::SessionManager::list), [`SessionManager::revoke`](crate::SessionManager::revoke), [`SessionManager::sweep`](crate::SessionManager::sweep)"
+    "- [`Config::findings`](crate::Config::findings), [`Finding`](crate::Finding), [`store_from_url`](crate::store_from_url)"
 );
 page!(testing, "../docs/guide/testing.md",
     "- [`SessionManager::open`](crate::SessionManager::open), [`Session::commit`](crate::Session::commit), [`adapter`](crate::adapter)"

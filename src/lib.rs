@@ -6,6 +6,7 @@
 //! [concurrency]: crate::guide::concurrency
 //! [stores]: crate::guide::stores
 //! [operations]: crate::guide::operations
+//! [command line]: crate::guide::command_line
 //! [testing]: crate::guide::testing
 //! [coming from]: crate::guide::coming_from
 //!
