@@ -25,6 +25,7 @@ const REQUIRED: &[Tool] = &[
     Tool { program: "chromium", package: "chromium", purpose: "a test leads a browser through an example" },
     Tool { program: "redis-server", package: "redis-server", purpose: "tests keep sessions in it" },
     Tool { program: "openssl", package: "openssl", purpose: "tests make certificates with it" },
+    Tool { program: "tmux", package: "tmux", purpose: "a test runs the command line tool in a terminal" },
     Tool { program: "chromedriver", package: "chromium-driver", purpose: "a test leads a browser through an example" },
 ];
 
@@ -70,7 +71,8 @@ fn components() -> Result {
 
 impl Tool {
     fn works(&self) -> bool {
-        succeeds(Command::new(self.program).arg("--version"))
+        // tmux knows the short form only.
+        ["--version", "-V"].iter().any(|version| succeeds(Command::new(self.program).arg(version)))
     }
 
     /// If it still does not work after an installation: why, and what to do.
