@@ -49,7 +49,8 @@ struct Desk {
 
 type Authorize = Arc<dyn Fn(Session) -> Pin<Box<dyn Future<Output = Result<bool>> + Send>> + Send + Sync>;
 
-/// The page, to be mounted inside of a [session layer](SessionManager::layer): `.nest("/operators", page)`.
+/// The page, to be mounted inside of a [session layer](SessionManager::layer): `.nest("/operators", page)`. It has no state, so
+/// a router with one takes it after `.with_state(..)`.
 ///
 /// `authorize` is asked for every request, with the session of whoever sends it. If it answers no, the answer is 403 and
 /// tells nothing. `sessions` may be another manager than that of the layer: one application may look after another's
