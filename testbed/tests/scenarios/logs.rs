@@ -1,8 +1,8 @@
 //! What is written to standard error.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use crate::bed::{Bed, COOKIE, sleep};
+use crate::bed::{Bed, COOKIE, sleep, stretched};
 
 // behaviours 137 and 138
 pub(crate) fn no_log_line_holds_a_ticket(bed: &Bed) {
@@ -34,7 +34,7 @@ pub(crate) fn no_log_line_holds_a_ticket(bed: &Bed) {
     let events = ["created", "renewed", "destroyed", "forged", "refused", "saved"];
     let start = Instant::now();
     while !events.iter().all(|event| server.log().contains(event)) {
-        assert!(start.elapsed() < Duration::from_secs(3), "not all of {events:?}: {}", server.log());
+        assert!(start.elapsed() < stretched(3_000), "not all of {events:?}: {}", server.log());
         sleep(10);
     }
     let log = server.log();

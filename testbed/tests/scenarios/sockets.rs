@@ -1,10 +1,10 @@
 //! WebSockets, whose session is that of the request that opened them.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use serde_json::Value;
 
-use crate::bed::{Bed, Client, Socket, sleep};
+use crate::bed::{Bed, Client, Socket, sleep, stretched};
 
 pub(crate) fn a_socket_sees_the_session_that_it_was_opened_with(bed: &Bed) {
     let visitor = bed.visitor();
@@ -48,7 +48,7 @@ fn waiting(visitor: &Client) -> Socket {
 fn is_told(mut socket: Socket) {
     let start = Instant::now();
     assert_eq!(socket.hear(), "ended");
-    assert!(start.elapsed() < Duration::from_secs(1), "{:?}", start.elapsed());
+    assert!(start.elapsed() < stretched(1_000), "{:?}", start.elapsed());
     socket.close();
 }
 
