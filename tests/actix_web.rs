@@ -86,10 +86,21 @@ async fn a_missing_middleware_is_said_in_one_clear_line() {
 async fn a_scope_within_wraps_nothing_twice() {
     let sessions = sessions();
     let inner = web::scope("/inner").route("/", web::get().to(visit)).wrap(sessions.middleware());
-    let app = init_service(App::new().service(inner).wrap(sessions.middleware())).await;
+    let app = init_service(App::new().service(inner).wrap(from_fn(notes)).wrap(sessions.middleware())).await;
     let first = send(&app, "/inner/", None).await;
     assert_eq!(first.headers.iter().filter(|(name, _)| name == "set-cookie").count(), 1, "{first:?}");
     assert_eq!(send(&app, "/inner/", first.cookie()).await.text, "visit 2");
+}
+
+/// A middleware between the two, which uses the session of the outer one.
+async fn notes(
+    request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<impl MessageBody>, actix_web::Error> {
+    let session = Session::current()?;
+    session.load().await?;
+    session.set("noted", true)?;
+    next.call(request).await
 }
 
 // behaviour 101
