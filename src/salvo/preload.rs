@@ -17,8 +17,8 @@ use crate::session::Session;
 ///     "a page whose template says who is signed in"
 /// }
 ///
-/// let account = Router::with_path("account").hoop(cloakroom::salvo::preload()).get(account);
-/// let app = Router::new().hoop(sessions.hoop()).push(account);
+/// let within = Router::with_path("account").hoop(cloakroom::salvo::preload()).get(account);
+/// let app = Router::new().hoop(sessions.hoop()).push(within);
 /// ```
 pub fn preload() -> Preload {
     Preload(())
