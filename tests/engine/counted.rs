@@ -56,6 +56,7 @@ async fn what_happens_is_counted_under_the_names_that_are_documented() -> Result
     let renewed = [
         ("tickets_total outcome=opened", 1),
         ("sessions_renewed_total why=asked", 1),
+        ("logins_total", 1),
         ("store_seconds verb=load", 1),
         ("store_seconds verb=create", 1),
         ("store_seconds verb=swap", 2),
@@ -107,6 +108,7 @@ async fn what_happens_is_counted_under_the_names_that_are_documented() -> Result
     site.sessions.sweep().await?;
     let swept = [
         ("sessions_created_total", 1),
+        ("logins_total", 1),
         ("store_seconds verb=create", 1),
         ("sessions_ended_total how=expired", 1),
         ("swept_total", 2),

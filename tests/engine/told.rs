@@ -119,7 +119,10 @@ async fn each_event_of_a_life_is_told_once() -> Result {
     Visitor::logged_in(&site, "bob").await?;
     Visitor::logged_in(&site, "bob").await?;
     site.sessions.revoke_user("bob").await?;
-    assert_eq!(told.since(), ["created bob", "created bob", "revoked bob", "revoked bob"]);
+    assert_eq!(
+        told.since(),
+        ["created bob", "logged in bob", "created bob", "logged in bob", "revoked bob", "revoked bob"]
+    );
     Ok(())
 }
 
@@ -145,7 +148,7 @@ async fn a_session_that_expires_or_is_given_up_is_told_of_once() -> Result {
     site.clock.advance(HOUR);
     late.destroy()?;
     late.commit(200).await;
-    assert_eq!(told.since(), ["created ana", "loaded ana", "expired ana"]);
+    assert_eq!(told.since(), ["created ana", "logged in ana", "loaded ana", "expired ana"]);
 
     let told = Told::default();
     let store = MemoryStore::with_limit(1);
@@ -197,7 +200,16 @@ async fn a_sealed_session_s_events_are_told_once() -> Result {
     site.clock.advance(HOUR / 2);
     visitor.number(&site, "a").await?;
     visitor.visit(&site, Session::renew).await?;
-    let before = ["created ana", "loaded ana", "saved ana", "loaded ana", "touched ana", "loaded ana", "renewed ana"];
+    let before = [
+        "created ana",
+        "logged in ana",
+        "loaded ana",
+        "saved ana",
+        "loaded ana",
+        "touched ana",
+        "loaded ana",
+        "renewed ana",
+    ];
     assert_eq!(told.since(), before);
     let copy = visitor.clone();
     visitor.visit(&site, Session::logout).await?;
