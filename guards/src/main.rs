@@ -37,13 +37,13 @@ const fn limit(kept: Kept, operation: Operation, nanoseconds: f64, allocations: 
 
 const LIMITS: [Limit; 8] = [
     limit(Kept::Memory, Operation::Untouched, 150.0, 2.0, 2_700.0),
-    limit(Kept::Memory, Operation::Read, 500.0, 6.0, 15_300.0),
-    limit(Kept::Memory, Operation::Write, 1_000.0, 14.0, 26_300.0),
-    limit(Kept::Memory, Operation::New, 1_100.0, 16.0, 26_100.0),
+    limit(Kept::Memory, Operation::Read, 500.0, 6.0, 13_800.0),
+    limit(Kept::Memory, Operation::Write, 1_000.0, 14.0, 22_600.0),
+    limit(Kept::Memory, Operation::New, 1_100.0, 16.0, 32_600.0),
     limit(Kept::Cookie, Operation::Untouched, 150.0, 2.0, 2_700.0),
-    limit(Kept::Cookie, Operation::Read, 900.0, 10.0, 30_000.0),
-    limit(Kept::Cookie, Operation::Write, 1_600.0, 18.0, 69_000.0),
-    limit(Kept::Cookie, Operation::New, 1_500.0, 16.0, 31_500.0),
+    limit(Kept::Cookie, Operation::Read, 900.0, 10.0, 25_900.0),
+    limit(Kept::Cookie, Operation::Write, 1_600.0, 18.0, 54_700.0),
+    limit(Kept::Cookie, Operation::New, 1_500.0, 16.0, 43_100.0),
 ];
 
 fn main() -> ExitCode {
