@@ -3,6 +3,7 @@
 mod copying;
 mod looking;
 mod others;
+mod redis;
 mod revoking;
 mod terminal;
 mod workshop;
