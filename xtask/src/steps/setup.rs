@@ -24,6 +24,7 @@ const CPP: Tool = Tool { program: "c++", package: "g++", purpose: "the fuzzer is
 const REQUIRED: &[Tool] = &[
     Tool { program: "chromium", package: "chromium", purpose: "a test leads a browser through an example" },
     Tool { program: "redis-server", package: "redis-server", purpose: "tests keep sessions in it" },
+    Tool { program: "kill", package: "procps", purpose: "tests stop and end servers with it" },
     Tool { program: "openssl", package: "openssl", purpose: "tests make certificates with it" },
     Tool { program: "tmux", package: "tmux", purpose: "a test runs the command line tool in a terminal" },
     Tool { program: "chromedriver", package: "chromium-driver", purpose: "a test leads a browser through an example" },
@@ -71,8 +72,8 @@ fn components() -> Result {
 
 impl Tool {
     fn works(&self) -> bool {
-        // tmux knows the short form only.
-        ["--version", "-V"].iter().any(|version| succeeds(Command::new(self.program).arg(version)))
+        // Most know the first; tmux and older versions of openssl have words of their own.
+        ["--version", "-V", "version"].iter().any(|version| succeeds(Command::new(self.program).arg(version)))
     }
 
     /// If it still does not work after an installation: why, and what to do.
