@@ -82,14 +82,18 @@ async fn a_refused_login_leaves_the_visitors_session_as_it_was() -> Result {
     Ok(())
 }
 
-/// Stops one login at every call of the store that it makes, and lets another one through meanwhile.
+/// Stops one login at every call of the store that it makes, and lets another one through meanwhile, at once or some
+/// seconds later: a place is held for as long as its login may take.
 // behaviour 134
 #[tokio::test]
 async fn two_logins_do_not_take_one_place() -> Result {
     for policy in POLICIES {
         for with_session in [false, true] {
             for which in [0, 1] {
-                for (nth, after) in (1..=12).flat_map(|nth| [(nth, false), (nth, true)]) {
+                for (nth, after, pause) in (1..=12)
+                    .flat_map(|nth| [(nth, false, 0), (nth, true, 0), (nth, true, 5)])
+                    .map(|(nth, after, seconds)| (nth, after, SECOND * seconds))
+                {
                     let site = sites(1, policy)[which].clone();
                     let mut slow = if with_session { Visitor::with(&site, &[("a", 1)]).await? } else { Visitor::new() };
                     let mut quick = Visitor::new();
@@ -103,9 +107,11 @@ async fn two_logins_do_not_take_one_place() -> Result {
                         done = &mut task => { slow.take(&done.expect("no panic"));
                             site.store.forget_faults(); false }
                     };
+                    site.clock.advance(pause);
                     let won = quick.visit(&site, |session| session.login("ana")).await;
                     stop.resume();
-                    let what = format!("{policy:?}, {nth}, after: {after}, session: {with_session}, {which}");
+                    let what =
+                        format!("{policy:?}, {nth}, after: {after}, {pause:?}, session: {with_session}, {which}");
                     if stopped {
                         let committed = task.await.expect("no panic");
                         slow.take(&committed);
