@@ -6,6 +6,7 @@
 //!
 //! `--json` prints one line for each figure instead of tables.
 
+mod allocations;
 mod check;
 mod client;
 mod contenders;

@@ -10,12 +10,40 @@ const TOP: f64 = 40.0;
 const BOTTOM: f64 = 300.0;
 
 /// A name and its values.
-pub(crate) type Series = (String, Vec<f64>);
+pub(crate) type Series = (&'static str, Vec<f64>);
+
+/// How values become heights.
+#[derive(Clone, Copy)]
+pub(crate) enum Scale {
+    Linear,
+    /// From this value on, for values of different magnitudes.
+    Logarithmic(f64),
+}
+
+impl Scale {
+    /// The share of the height that a value takes where this is the greatest.
+    fn share(self, value: f64, most: f64) -> f64 {
+        match self {
+            Self::Linear => value / most,
+            Self::Logarithmic(least) => (value / least).max(1.0).ln() / (most / least).max(10.0).ln(),
+        }
+    }
+
+    fn steps(self, most: f64) -> Vec<f64> {
+        match self {
+            Self::Linear => steps(most),
+            Self::Logarithmic(least) => {
+                (0..).map(|number| least * 10_f64.powi(number)).take_while(|value| *value <= most).collect()
+            }
+        }
+    }
+}
 
 /// One bar for each series in each group.
-pub(crate) fn bars(title: &str, unit: &str, groups: &[&str], series: &[Series]) -> String {
+pub(crate) fn bars(title: &str, unit: &str, scale: Scale, groups: &[&str], series: &[Series]) -> String {
     let most = series.iter().flat_map(|(_, values)| values).copied().fold(1.0, f64::max);
-    let mut svg = begin(title, unit, &steps(most), |value| BOTTOM - value / most * (BOTTOM - TOP), series);
+    let up = |value: f64| scale.share(value, most) * (BOTTOM - TOP);
+    let mut svg = begin(title, unit, &scale.steps(most), |value| BOTTOM - up(value), series);
     let group = (WIDTH - LEFT - 20.0) / groups.len() as f64;
     let bar = group * 0.85 / series.len().max(1) as f64;
     for (index, name) in groups.iter().enumerate() {
@@ -23,7 +51,7 @@ pub(crate) fn bars(title: &str, unit: &str, groups: &[&str], series: &[Series]) 
         text(&mut svg, start + group / 2.0, BOTTOM + 16.0, "middle", name);
         for (number, (_, values)) in series.iter().enumerate() {
             let value = values.get(index).copied().unwrap_or(0.0).max(0.0);
-            let height = value / most * (BOTTOM - TOP);
+            let height = up(value);
             let (x, y) = (start + group * 0.075 + bar * number as f64, BOTTOM - height);
             let _ = writeln!(
                 svg,

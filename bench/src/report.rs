@@ -4,8 +4,10 @@ use std::fmt;
 use std::fs;
 use std::path::Path;
 
-use crate::Result;
-use crate::machine;
+use crate::contenders::{Contender, STORES};
+use crate::plot::Scale;
+use crate::work::Operation;
+use crate::{Result, machine, plot};
 
 /// What one measure found.
 pub(crate) struct Section {
@@ -17,7 +19,24 @@ pub(crate) struct Section {
     /// Each figure as JSON.
     pub(crate) lines: Vec<String>,
     /// Names of files, and what they show as SVG.
-    pub(crate) plots: Vec<(&'static str, String)>,
+    pub(crate) plots: Vec<(String, String)>,
+}
+
+/// A plot for each store of what its contenders did with a session.
+pub(crate) fn by_store(
+    file: &str,
+    (title, unit, scale): (&str, &str, Scale),
+    contenders: &[Contender],
+    values: &[Vec<f64>],
+) -> Vec<(String, String)> {
+    let names = Operation::ALL.map(Operation::name);
+    let plot = |store: &&'static str| {
+        let of_store = contenders.iter().zip(values).filter(|(contender, _)| contender.store == *store);
+        let series: Vec<_> = of_store.map(|(contender, values)| (contender.who, values.clone())).collect();
+        let title = format!("{title}, {store}");
+        (!series.is_empty()).then(|| (format!("{file}-{store}.svg"), plot::bars(&title, unit, scale, &names, &series)))
+    };
+    STORES.iter().filter_map(plot).collect()
 }
 
 impl fmt::Display for Section {
@@ -46,7 +65,9 @@ impl fmt::Display for Section {
     }
 }
 
-/// Writes `RESULTS.md` and the plots beside it.
+const PLOTS: &str = "plots";
+
+/// Writes `RESULTS.md`, and the plots into a folder beside it.
 pub(crate) fn write(sections: &[Section], full: bool) -> Result<()> {
     let place = Path::new(env!("CARGO_MANIFEST_DIR"));
     let flags = if full { " -- --full" } else { "" };
@@ -55,11 +76,12 @@ pub(crate) fn write(sections: &[Section], full: bool) -> Result<()> {
         machine::description(),
         versions(),
     );
+    fs::create_dir_all(place.join(PLOTS))?;
     for section in sections {
         text.push_str(&format!("\n{section}"));
         for (name, svg) in &section.plots {
-            fs::write(place.join(name), svg)?;
-            text.push_str(&format!("\n![{}]({name})\n", section.title));
+            fs::write(place.join(PLOTS).join(name), svg)?;
+            text.push_str(&format!("\n![{}]({PLOTS}/{name})\n", section.title));
         }
     }
     fs::write(place.join("RESULTS.md"), text)?;

@@ -44,3 +44,21 @@ pub(crate) trait Subject {
     /// Sends these requests one after the other, and again, so many in all; answers how long that took.
     fn repeat(&mut self, asks: &[Ask], times: usize) -> Duration;
 }
+
+/// Several who write to one session at once.
+pub(crate) struct Writers {
+    pub(crate) count: usize,
+    /// Writes of each.
+    pub(crate) each: usize,
+    /// Threads that they are spread over.
+    pub(crate) threads: usize,
+}
+
+/// What came of their writes.
+pub(crate) struct Written {
+    pub(crate) took: Duration,
+    /// Answered as kept: what is refused, after waiting for others, is not lost, for its visitor was told.
+    pub(crate) kept: u64,
+    /// What the session counts in the end.
+    pub(crate) counted: u64,
+}

@@ -1,73 +1,63 @@
-//! Measuring one operation with and without sessions.
+//! Counting what sessions add to a request.
 
-use std::process::{Command, ExitCode};
-use std::time::{Duration, Instant};
+use std::collections::HashMap;
+use std::process::Command;
 
-use crate::app::{Kept, Operation, Subject};
+use crate::subject::Case;
 
-/// Heap allocations that sessions add to a request, on average of many.
-pub(crate) fn added_allocations(kept: Kept, operation: Operation) -> f64 {
-    let count = |kept| {
-        let mut subject = Subject::new(kept, operation);
+/// Heap allocations of a request's own thread that sessions add to it, on average of many requests.
+pub(crate) fn added_allocations(case: Case, redis: &str) -> f64 {
+    let count = |case: Case| {
+        let mut subject = case.subject(redis);
         subject.run(1_000);
         const REQUESTS: usize = 2_000;
         let allocations = allocation_counter::measure(|| subject.run(REQUESTS)).count_total;
         allocations as f64 / REQUESTS as f64
     };
-    count(kept) - count(Kept::Nowhere)
+    count(case) - count(case.base())
 }
 
-/// Nanoseconds that sessions add to a request: the difference of the quickest of many short runs, the two sides in turn.
-/// What else the machine does only ever makes a run slower.
-pub(crate) fn added_nanoseconds(kept: Kept, operation: Operation) -> f64 {
-    let (mut with, mut without) = (Subject::new(kept, operation), Subject::new(Kept::Nowhere, operation));
-    const REQUESTS: usize = 500;
-    let time = |subject: &mut Subject| -> Duration {
-        let start = Instant::now();
-        subject.run(REQUESTS);
-        start.elapsed()
-    };
-    let (mut base, mut all) = (Duration::MAX, Duration::MAX);
-    for _ in 0..400 {
-        base = base.min(time(&mut without));
-        all = all.min(time(&mut with));
+/// Instructions of whole requests as callgrind counts them.
+pub(crate) struct Instructions {
+    redis: String,
+    /// What was counted already: the same request without sessions is compared with many.
+    known: HashMap<String, f64>,
+}
+
+impl Instructions {
+    pub(crate) fn new(redis: &str) -> Self {
+        Self { redis: redis.to_owned(), known: HashMap::new() }
     }
-    (all.as_secs_f64() - base.as_secs_f64()) * 1e9 / REQUESTS as f64
-}
 
-/// Instructions that sessions add to a request, counted by callgrind in runs of two lengths, so that the start of the
-/// program does not count.
-pub(crate) fn added_instructions(kept: Kept, operation: Operation) -> Result<f64, String> {
-    let each = |kept| -> Result<f64, String> {
-        let (short, long) = (200, 1_200);
-        let difference = collected(kept, operation, long)? - collected(kept, operation, short)?;
-        Ok(difference / f64::from(long - short))
-    };
-    Ok(each(kept)? - each(Kept::Nowhere)?)
-}
+    /// Those that sessions add to a request.
+    pub(crate) fn added(&mut self, case: Case) -> Result<f64, String> {
+        Ok(self.each(case)? - self.each(case.base())?)
+    }
 
-fn collected(kept: Kept, operation: Operation, requests: u32) -> Result<f64, String> {
-    let program = std::env::current_exe().map_err(|error| error.to_string())?;
-    let output = Command::new("valgrind")
-        .args(["--tool=callgrind", "--callgrind-out-file=/dev/null"])
-        .arg(program)
-        .args(["--loop", kept.name(), operation.name(), &requests.to_string()])
-        .output()
-        .map_err(|error| format!("valgrind: {error}"))?;
-    let log = String::from_utf8_lossy(&output.stderr);
-    let line = log.lines().find_map(|line| line.split_once("Collected :")).ok_or_else(|| log.clone().into_owned())?;
-    line.1.trim().parse().map_err(|error| format!("{error}: {log}"))
-}
-
-/// What runs under callgrind.
-pub(crate) fn run_loop(kept: &str, operation: &str, requests: &str) -> ExitCode {
-    let kept = Kept::ALL.into_iter().find(|known| known.name() == kept);
-    let operation = Operation::ALL.into_iter().find(|known| known.name() == operation);
-    match (kept, operation, requests.parse()) {
-        (Some(kept), Some(operation), Ok(requests)) => {
-            Subject::new(kept, operation).run(requests);
-            ExitCode::SUCCESS
+    /// Counted in runs of two lengths, so that the start of the program does not count.
+    fn each(&mut self, case: Case) -> Result<f64, String> {
+        const SHORT: u32 = 200;
+        const LONG: u32 = 1_200;
+        if let Some(known) = self.known.get(&case.to_string()) {
+            return Ok(*known);
         }
-        _ => ExitCode::from(2),
+        let difference = self.collected(case, LONG)? - self.collected(case, SHORT)?;
+        let each = difference / f64::from(LONG - SHORT);
+        self.known.insert(case.to_string(), each);
+        Ok(each)
+    }
+
+    fn collected(&self, case: Case, requests: u32) -> Result<f64, String> {
+        let program = std::env::current_exe().map_err(|error| error.to_string())?;
+        let output = Command::new("valgrind")
+            .args(["--tool=callgrind", "--callgrind-out-file=/dev/null"])
+            .arg(program)
+            .args(["--loop", &case.to_string(), &requests.to_string(), &self.redis])
+            .output()
+            .map_err(|error| format!("valgrind: {error}; install it (apt-get install valgrind)"))?;
+        let log = String::from_utf8_lossy(&output.stderr);
+        let line =
+            log.lines().find_map(|line| line.split_once("Collected :")).ok_or_else(|| log.clone().into_owned())?;
+        line.1.trim().parse().map_err(|error| format!("{error}: {log}"))
     }
 }

@@ -1,6 +1,5 @@
 //! Applications on axum.
 
-use std::io;
 use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
@@ -9,10 +8,13 @@ use axum::body::Body;
 use axum::http::{HeaderValue, Request, header};
 use http_body_util::BodyExt;
 use tokio::runtime::{Builder, Runtime};
+use tokio::task::JoinSet;
 use tower::Service;
 
 use super::Application;
-use crate::subject::{Answer, Ask, Subject, pair};
+use crate::Result;
+use crate::subject::{Answer, Ask, Subject, Writers, Written, pair};
+use crate::work::Operation;
 
 /// An application that a function makes.
 pub(super) struct Axum<F>(pub(super) F);
@@ -25,16 +27,37 @@ impl<F: AsyncFn() -> Router> Application for Axum<F> {
         Box::new(InProcess { runtime, app })
     }
 
-    fn serve(&self, listener: TcpListener) -> io::Result<()> {
+    fn serve(&self, listener: TcpListener) -> Result<()> {
         runtime().block_on(async {
             listener.set_nonblocking(true)?;
             let listener = tokio::net::TcpListener::from_std(listener)?;
-            axum::serve(listener, (self.0)().await).await
+            Ok(axum::serve(listener, (self.0)().await).await?)
         })
     }
 
-    fn shared(&self, runtime: &Runtime) -> Option<Router> {
-        Some(runtime.block_on(async { (self.0)().await.with_state(()) }))
+    fn write(&self, writers: &Writers) -> Result<Written> {
+        let runtime = Builder::new_multi_thread().worker_threads(writers.threads).enable_all().build()?;
+        runtime.block_on(async {
+            let mut app = (self.0)().await.with_state(());
+            let cookie = shared(send(&mut app, Operation::New.path(), None).await.cookie().as_deref());
+            let (start, each) = (Instant::now(), writers.each);
+            let mut tasks = JoinSet::new();
+            for _ in 0..writers.count {
+                let (mut app, cookie) = (app.clone(), cookie.clone());
+                tasks.spawn(async move {
+                    let mut kept = 0_u64;
+                    for _ in 0..each {
+                        let answer = send(&mut app, Operation::Write.path(), cookie.as_ref()).await;
+                        kept += u64::from(answer.status == 200);
+                    }
+                    kept
+                });
+            }
+            let kept = tasks.join_all().await.into_iter().sum::<u64>() + 1;
+            let took = start.elapsed();
+            let counted = send(&mut app, Operation::Write.path(), cookie.as_ref()).await.body.parse()?;
+            Ok(Written { took, kept, counted })
+        })
     }
 }
 

@@ -4,19 +4,21 @@ mod actix;
 mod actix_session;
 mod axum;
 mod axum_session;
-mod cloakroom_axum;
+mod cloakroom;
 mod nothing;
 mod tower_sessions;
+mod tower_sessions_0_14;
 
-use std::io;
 use std::net::TcpListener;
-
-use tokio::runtime::Runtime;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 pub(crate) use axum::{send, shared};
-pub(crate) use cloakroom_axum::app as cloakroom_app;
+pub(crate) use cloakroom::app as cloakroom_app;
 
-use crate::subject::Subject;
+use crate::subject::{Subject, Writers, Written};
+use crate::{Result, machine};
+use cloakroom::Kept;
 
 /// A library with a store of its, on a framework.
 pub(crate) struct Contender {
@@ -32,13 +34,10 @@ pub(crate) trait Application {
     fn subject(&self) -> Box<dyn Subject>;
 
     /// Serves on this thread until the process ends.
-    fn serve(&self, listener: TcpListener) -> io::Result<()>;
+    fn serve(&self, listener: TcpListener) -> Result<()>;
 
-    /// The application for several threads at once, where the framework allows it.
-    fn shared(&self, runtime: &Runtime) -> Option<::axum::Router> {
-        let _ = runtime;
-        None
-    }
+    /// Has several write to one session at once, as many threads do it on this framework.
+    fn write(&self, writers: &Writers) -> Result<Written>;
 }
 
 pub(crate) const AXUM: &str = "axum";
@@ -80,33 +79,50 @@ impl Contender {
         self.app.subject()
     }
 
-    pub(crate) fn serve(&self, listener: TcpListener) -> io::Result<()> {
+    pub(crate) fn serve(&self, listener: TcpListener) -> Result<()> {
         self.app.serve(listener)
     }
 
-    pub(crate) fn shared(&self, runtime: &Runtime) -> Option<::axum::Router> {
-        self.app.shared(runtime)
+    pub(crate) fn write(&self, writers: &Writers) -> Result<Written> {
+        self.app.write(writers)
     }
 }
+
+/// A new file each time, which goes with its folder when the measures are done.
+fn database() -> PathBuf {
+    static FILES: AtomicUsize = AtomicUsize::new(0);
+    let number = FILES.fetch_add(1, Ordering::Relaxed);
+    machine::folder().join(format!("sessions-{}-{number}.db", std::process::id()))
+}
+
+/// The places where sessions are kept.
+pub(crate) const STORES: [&str; 4] = ["memory", "cookie", "file", "redis"];
 
 /// Where a process of this program finds the Redis server that its parent has started.
 pub(crate) const REDIS: &str = "BENCH_REDIS";
 
 /// All contenders, those without sessions first; those on Redis if there is a server.
 pub(crate) fn all() -> Vec<Contender> {
-    let mut all = vec![
-        nothing::on_axum(),
-        nothing::on_actix(),
-        cloakroom_axum::memory(),
-        cloakroom_axum::cookie(),
-        cloakroom_axum::file(),
+    let mut all = vec![nothing::on_axum(), nothing::on_actix()];
+    for kept in [Kept::Memory, Kept::Cookie, Kept::File] {
+        all.extend([cloakroom::on_axum(kept.clone()), cloakroom::on_actix(kept)]);
+    }
+    all.extend([
         tower_sessions::memory(),
         tower_sessions::memory_signed(),
+        tower_sessions::file(),
         axum_session::memory(),
+        axum_session::memory_signed(),
         actix_session::cookie(),
-    ];
+    ]);
     if let Ok(url) = std::env::var(REDIS) {
-        all.extend([cloakroom_axum::redis(url.clone()), actix_session::redis(url)]);
+        all.extend([
+            cloakroom::on_axum(Kept::Redis(url.clone())),
+            cloakroom::on_actix(Kept::Redis(url.clone())),
+            tower_sessions_0_14::redis(url.clone()),
+            axum_session::redis(url.clone()),
+            actix_session::redis(url),
+        ]);
     }
     all
 }

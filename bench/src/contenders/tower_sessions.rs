@@ -4,9 +4,10 @@ use axum::Router;
 use axum::routing::get;
 use tower_sessions::cookie::Key;
 use tower_sessions::{MemoryStore, Session, SessionManagerLayer};
+use tower_sessions_rusqlite_store::{RusqliteStore, tokio_rusqlite};
 
 use super::axum::Axum;
-use super::{AXUM, Contender};
+use super::{AXUM, Contender, database};
 use crate::work::{COUNTER, EMAIL, VALUES};
 
 const WHO: &str = "tower-sessions";
@@ -14,6 +15,19 @@ const WHO: &str = "tower-sessions";
 pub(super) fn memory() -> Contender {
     let app = async || handlers().layer(SessionManagerLayer::new(MemoryStore::default()));
     Contender::new(WHO, "memory", AXUM, Axum(app))
+}
+
+/// In a file, by the one published store for SQLite that takes the newest version.
+pub(super) fn file() -> Contender {
+    let app = async || {
+        let connection = tokio_rusqlite::Connection::open(database()).await.expect("a file");
+        let wal = connection.call(|connection| connection.pragma_update(None, "journal_mode", "wal"));
+        wal.await.expect("a write-ahead log");
+        let store = RusqliteStore::new(connection);
+        store.migrate().await.expect("a table");
+        handlers().layer(SessionManagerLayer::new(store))
+    };
+    Contender::new(WHO, "file", AXUM, Axum(app))
 }
 
 /// The same with a signature on the cookie.

@@ -92,7 +92,7 @@ pub(crate) fn measure(contenders: &[Contender], full: bool) -> Result<Section> {
                 .to_string(),
             );
         }
-        reads.push((contender.label(), found.iter().map(|at| at.read).collect()));
+        reads.push((contender.who, found.iter().map(|at| at.read).collect()));
     }
     let points: Vec<f64> = counts.iter().map(|count| *count as f64).collect();
     Ok(Section {
@@ -104,7 +104,7 @@ pub(crate) fn measure(contenders: &[Contender], full: bool) -> Result<Section> {
         columns: ["", "sessions", "bytes each", "longest pause", "read", "new"].map(str::to_owned).to_vec(),
         rows,
         lines,
-        plots: vec![("holding.svg", plot::lines("A read among so many sessions", "nanoseconds", &points, &reads))],
+        plots: vec![("holding.svg".to_owned(), plot::lines("A read among so many sessions", "nanoseconds", &points, &reads))],
     })
 }
 

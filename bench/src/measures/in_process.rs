@@ -5,11 +5,12 @@ use std::time::Duration;
 use serde_json::json;
 
 use crate::contenders::Contender;
+use crate::plot::Scale;
 use crate::progress::Progress;
-use crate::report::{Section, number};
+use crate::report::{Section, by_store, number};
 use crate::subject::{Ask, Subject};
 use crate::work::Operation;
-use crate::{Result, check, plot};
+use crate::{Result, allocations, check};
 
 /// Requests in one short run, and runs of each contender.
 const REQUESTS: usize = 200;
@@ -41,7 +42,7 @@ impl Measured {
 pub(crate) fn measure(contenders: &[Contender]) -> Result<Section> {
     let mut progress = Progress::new("in process", Operation::ALL.len());
     let mut rows: Vec<Vec<String>> = contenders.iter().map(|contender| vec![contender.label()]).collect();
-    let mut added: Vec<plot::Series> = contenders.iter().map(|contender| (contender.label(), Vec::new())).collect();
+    let mut added = vec![Vec::new(); contenders.len()];
     let mut lines = Vec::new();
     for operation in Operation::ALL {
         progress.step(operation.name());
@@ -55,7 +56,7 @@ pub(crate) fn measure(contenders: &[Contender]) -> Result<Section> {
             }
             let (ns, allocations) = (of.nanoseconds() - base.nanoseconds(), of.allocations - base.allocations);
             rows[index].push(format!("{} ns, {allocations:.0}", number(ns)));
-            added[index].1.push(ns);
+            added[index].push(ns);
             lines.push(
                 json!({
                     "who": contender.who,
@@ -69,7 +70,6 @@ pub(crate) fn measure(contenders: &[Contender]) -> Result<Section> {
             );
         }
     }
-    added.retain(|(_, values)| !values.is_empty());
     let names = Operation::ALL.map(Operation::name);
     Ok(Section {
         title: "In process",
@@ -81,7 +81,12 @@ pub(crate) fn measure(contenders: &[Contender]) -> Result<Section> {
         columns: ["added to a request"].into_iter().chain(names).map(str::to_owned).collect(),
         rows,
         lines,
-        plots: vec![("in-process.svg", plot::bars("Added to a request", "nanoseconds", &names, &added))],
+        plots: by_store(
+            "in-process",
+            ("Added to a request", "nanoseconds", Scale::Logarithmic(100.0)),
+            contenders,
+            &added,
+        ),
     })
 }
 
@@ -95,10 +100,10 @@ fn run(contenders: &[Contender], operation: Operation) -> Result<Vec<Measured>> 
         let (requests, runs) = if contender.waits() { (FEW_REQUESTS, FEW_RUNS) } else { (REQUESTS, RUNS) };
         let mut measured = Measured { subject, ask, requests, runs, quickest: Duration::MAX, allocations: 0.0 };
         measured.run();
-        let counted = allocation_counter::measure(|| {
+        let counted = allocations::count(|| {
             measured.run();
         });
-        measured.allocations = counted.count_total as f64 / requests as f64;
+        measured.allocations = counted as f64 / requests as f64;
         all.push(measured);
     }
     for number in 0..RUNS {

@@ -11,11 +11,12 @@ use tokio::task::JoinSet;
 
 use crate::client::{Connection, request};
 use crate::contenders::Contender;
+use crate::plot::Scale;
 use crate::progress::Progress;
-use crate::report::{Section, number};
+use crate::report::{Section, by_store, number};
 use crate::subject::Ask;
 use crate::work::Operation;
-use crate::{Result, check, machine, plot};
+use crate::{Result, check, machine};
 
 const CONNECTIONS: usize = 32;
 const SLICES: usize = 3;
@@ -31,7 +32,7 @@ pub(crate) fn serve(contender: &Contender) -> Result<()> {
     let listener = TcpListener::bind("127.0.0.1:0")?;
     println!("{}", listener.local_addr()?);
     std::io::stdout().flush()?;
-    Ok(contender.serve(listener)?)
+    contender.serve(listener)
 }
 
 /// A server in a process of its own, which ends with this value.
@@ -86,7 +87,7 @@ fn measure_pinned(contenders: &[Contender]) -> Result<Section> {
     let runtime = Builder::new_current_thread().enable_all().build()?;
     let mut progress = Progress::new("sockets", Operation::ALL.len() * SLICES * contenders.len());
     let mut rows: Vec<Vec<String>> = contenders.iter().map(|contender| vec![contender.label()]).collect();
-    let mut ratios: Vec<plot::Series> = contenders.iter().map(|contender| (contender.label(), Vec::new())).collect();
+    let mut ratios = vec![Vec::new(); contenders.len()];
     let mut lines = Vec::new();
     for operation in Operation::ALL {
         // New servers each time, so that none is full of what the last operation made.
@@ -117,7 +118,7 @@ fn measure_pinned(contenders: &[Contender]) -> Result<Section> {
                 continue;
             }
             rows[index].push(format!("{ratio:.2}, {} µs", number(p99)));
-            ratios[index].1.push(ratio);
+            ratios[index].push(ratio);
             let (who, store, op) = (contender.who, contender.store, operation.name());
             lines.push(
                 json!({"who": who, "store": store, "op": op, "rps": rate.round(), "of_base": ratio, "p99_us": p99})
@@ -125,7 +126,6 @@ fn measure_pinned(contenders: &[Contender]) -> Result<Section> {
             );
         }
     }
-    ratios.retain(|(_, values)| !values.is_empty());
     let names = Operation::ALL.map(Operation::name);
     Ok(Section {
         title: "Over sockets",
@@ -138,7 +138,7 @@ fn measure_pinned(contenders: &[Contender]) -> Result<Section> {
         columns: ["of what it is without sessions"].into_iter().chain(names).map(str::to_owned).collect(),
         rows,
         lines,
-        plots: vec![("sockets.svg", plot::bars("Requests a second", "share of none", &names, &ratios))],
+        plots: by_store("sockets", ("Requests a second", "share of none", Scale::Linear), contenders, &ratios),
     })
 }
 

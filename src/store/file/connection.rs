@@ -77,6 +77,7 @@ impl Place {
     pub(super) fn connect(&self, patience: Patience) -> rusqlite::Result<Link> {
         let identity = folder::identity(&self.path);
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        #[allow(unused_mut, reason = "the busy handler takes it mutable in later versions of rusqlite")]
         let mut connection = Connection::open_with_flags(&self.path, flags)?;
         connection.set_prepared_statement_cache_capacity(STATEMENTS);
         connection.busy_handler(Some(match patience {
