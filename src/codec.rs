@@ -18,7 +18,7 @@ const DEEPEST: usize = 128;
 const DEEPEST_STEPS: usize = 2 * DEEPEST;
 
 thread_local! {
-    /// A buffer for the next value to be encoded.
+    /// A buffer for the next value to be encoded or decoded.
     static BUFFER: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
 }
 
@@ -32,10 +32,29 @@ pub(crate) fn encode<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>> {
 
 /// Encodes a value for as long as it is used; most are put into a larger whole at once.
 pub(crate) fn encoded<T: Serialize + ?Sized, R>(value: &T, use_it: impl FnOnce(&[u8]) -> Result<R>) -> Result<R> {
-    // Taken, and not borrowed: the value's own code may use sessions.
+    with_buffer(|bytes| {
+        encode_into(value, bytes)?;
+        use_it(bytes)
+    })
+}
+
+/// Decodes a copy of the value of a key, if `find` shows one. Reading a value is the application's code, which may use
+/// sessions: it runs when `find` has let go of whatever it holds.
+pub(crate) fn decode_copied<T: DeserializeOwned>(
+    key: &str,
+    find: impl FnOnce(&mut dyn FnMut(&[u8])) -> Result<Option<()>>,
+) -> Result<Option<T>> {
+    with_buffer(|bytes| {
+        let found = find(&mut |value| bytes.extend_from_slice(value))?;
+        found.map(|()| decode_at(key, bytes)).transpose()
+    })
+}
+
+fn with_buffer<R>(use_it: impl FnOnce(&mut Vec<u8>) -> R) -> R {
+    // Taken, and not borrowed: a value's own code may use sessions.
     let mut bytes = BUFFER.take();
     bytes.clear();
-    let result = encode_into(value, &mut bytes).and_then(|()| use_it(&bytes));
+    let result = use_it(&mut bytes);
     if bytes.capacity() <= KEPT {
         BUFFER.set(bytes);
     }

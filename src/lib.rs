@@ -66,7 +66,7 @@ pub use manager::{
 };
 pub use record::{Data, Handle, MAX_NOTE_BYTES, MAX_USER_BYTES, Record, RecordKind, Revision};
 pub use sealed::{CookieStore, Secrets};
-pub use session::{Flash, Session, View};
+pub use session::{Flash, Scope, Session, View};
 pub use store::{
     Announcement, BoxFuture, Created, Found, MemoryStore, Removal, RemovalListener, SessionIndex, SessionStore, Swap,
     Touched, store_from_url,

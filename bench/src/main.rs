@@ -27,10 +27,19 @@ use report::Section;
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
 
 const USAGE: &str = "\
-usage: bench [--quick | --full] [--json]
+usage: bench [--quick | --full] [--json] [--only NAME]
   --quick  in process only
   --full   and what takes long: up to 5,000,000 sessions, and a million that expire
-  --json   a line for each figure instead of tables";
+  --json   a line for each figure instead of tables
+  --only   those alone whose name or store has this in it, as in --only cloakroom-axum";
+
+/// What was asked for.
+struct Options {
+    extent: Extent,
+    json: bool,
+    /// A part of the names of those who take part.
+    only: Option<String>,
+}
 
 /// How much is measured.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -49,11 +58,11 @@ fn main() -> ExitCode {
         ["--hold", who, store, ref counts @ ..] => {
             named(who, store).and_then(|contender| holding::hold(&contender, counts))
         }
-        ref flags => match extent(flags) {
+        ref flags => match Options::parse(flags) {
             Some(_) if std::env::var_os(contenders::REDIS).is_none() && has_redis() => {
                 return with_redis().unwrap_or(ExitCode::FAILURE);
             }
-            Some((extent, json)) => run(extent, json),
+            Some(options) => run(&options),
             None => {
                 eprintln!("{USAGE}");
                 return ExitCode::from(2);
@@ -69,17 +78,26 @@ fn main() -> ExitCode {
     }
 }
 
-fn extent(flags: &[&str]) -> Option<(Extent, bool)> {
-    let (mut extent, mut json) = (Extent::Usual, false);
-    for flag in flags {
-        match *flag {
-            "--quick" => extent = Extent::Quick,
-            "--full" => extent = Extent::Full,
-            "--json" => json = true,
-            _ => return None,
+impl Options {
+    fn parse(flags: &[&str]) -> Option<Self> {
+        let mut options = Self { extent: Extent::Usual, json: false, only: None };
+        let mut flags = flags.iter();
+        while let Some(flag) = flags.next() {
+            match *flag {
+                "--quick" => options.extent = Extent::Quick,
+                "--full" => options.extent = Extent::Full,
+                "--json" => options.json = true,
+                "--only" => options.only = Some((*flags.next()?).to_owned()),
+                _ => return None,
+            }
         }
+        Some(options)
     }
-    Some((extent, json))
+
+    /// Whether a contender takes part: those without sessions always do.
+    fn includes(&self, contender: &Contender) -> bool {
+        contender.is_base() || self.only.as_ref().is_none_or(|part| contender.label().contains(part))
+    }
 }
 
 fn named(who: &str, store: &str) -> Result<Contender> {
@@ -102,8 +120,9 @@ fn has_redis() -> bool {
     Command::new("redis-server").arg("--version").output().is_ok_and(|output| output.status.success())
 }
 
-fn run(extent: Extent, json: bool) -> Result<()> {
-    let contenders = contenders::all();
+fn run(options: &Options) -> Result<()> {
+    let Options { extent, json, .. } = *options;
+    let contenders: Vec<_> = contenders::all().into_iter().filter(|contender| options.includes(contender)).collect();
     let mut sections = Vec::new();
     let mut add = |section: Section| {
         if json {
@@ -123,7 +142,8 @@ fn run(extent: Extent, json: bool) -> Result<()> {
         add(expiry::measure()?);
     }
     let _ = std::fs::remove_dir_all(machine::folder());
-    if extent != Extent::Quick && !json {
+    // The file has the whole comparison or nothing.
+    if extent != Extent::Quick && !json && options.only.is_none() {
         report::write(&sections, extent == Extent::Full)?;
     }
     Ok(())

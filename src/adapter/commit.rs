@@ -9,6 +9,7 @@ use tokio::task::JoinHandle;
 
 use super::HeaderEdits;
 use crate::error::{Error, ErrorKind, Result};
+use crate::manager::SessionManager;
 use crate::session::Session;
 use crate::store::BoxFuture;
 
@@ -45,10 +46,7 @@ impl Session {
     pub fn commit(&self, status: u16) -> Commit {
         Commit(match self.manager().finish_at_once(self, status) {
             Some(committed) => ToTheEnd::Ready(Some(committed)),
-            None => {
-                let session = self.clone();
-                ToTheEnd::Here(Box::pin(async move { session.manager().finish(&session, status).await }))
-            }
+            None => ToTheEnd::Here(Box::pin(SessionManager::finish(self.clone(), status))),
         })
     }
 }

@@ -6,10 +6,9 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use pin_project_lite::pin_project;
-use tokio::task::futures::TaskLocalFuture;
 
 use super::{Arrival, BodySession, Commit, Committed};
-use crate::session::Session;
+use crate::session::{Scope, Session};
 
 /// Tells the status of an answer, if it is a response.
 pub type StatusOf<T> = fn(&T) -> Option<u16>;
@@ -18,10 +17,17 @@ pin_project! {
     /// Runs a handler with its session, and commits it: [`Arrival::serve`].
     pub struct Serving<F: Future> {
         #[pin]
-        handler: TaskLocalFuture<Session, F>,
+        state: State<F, F::Output>,
         arrival: Arrival,
         status: StatusOf<F::Output>,
-        answered: Option<(Commit, F::Output)>,
+    }
+}
+
+pin_project! {
+    #[project = StateProjection]
+    enum State<F, T> {
+        Handling { #[pin] handler: Scope<F> },
+        Committing { commit: Commit, answer: Option<T> },
     }
 }
 
@@ -74,7 +80,7 @@ impl Arrival {
     /// }
     /// ```
     pub fn serve<F: Future>(self, handler: F, status: StatusOf<F::Output>) -> Serving<F> {
-        Serving { handler: self.session.clone().scope(handler), arrival: self, status, answered: None }
+        Serving { state: State::Handling { handler: self.session.clone().scope(handler) }, arrival: self, status }
     }
 }
 
@@ -85,19 +91,21 @@ impl<F: Future> Future for Serving<F> {
         let mut this = self.project();
         let session = &this.arrival.session;
         loop {
-            if let Some((commit, _)) = this.answered {
-                let committed = ready!(Pin::new(commit).poll(cx));
-                let Some((_, answer)) = this.answered.take() else { continue };
-                return Poll::Ready(Served::of(answer, committed, session));
-            }
-            let answer = ready!(this.handler.as_mut().poll(cx));
+            let answer = match this.state.as_mut().project() {
+                StateProjection::Handling { handler } => ready!(handler.poll(cx)),
+                StateProjection::Committing { commit, answer } => {
+                    let committed = ready!(Pin::new(commit).poll(cx));
+                    let Some(answer) = answer.take() else { unreachable!("polled after it was ready") };
+                    return Poll::Ready(Served::of(answer, committed, session));
+                }
+            };
             let status = if this.arrival.is_nested { None } else { (this.status)(&answer) };
             let Some(status) = status else {
                 return Poll::Ready(Served { answer, committed: None, body: BodySession::default() });
             };
             match session.commit(status).into_ready() {
                 Ok(committed) => return Poll::Ready(Served::of(answer, committed, session)),
-                Err(commit) => *this.answered = Some((commit, answer)),
+                Err(commit) => this.state.set(State::Committing { commit, answer: Some(answer) }),
             }
         }
     }

@@ -31,16 +31,23 @@ pin_project! {
 }
 
 impl<B> SessionBody<B> {
-    /// A body that goes on with its session.
+    /// A body that goes on with its session. One whose size is known is there already, and changes no session.
     ///
     /// ```
     /// use cloakroom::adapter::{BodySession, SessionBody};
     ///
-    /// fn with_session<B>(response: http::Response<B>, session: BodySession) -> http::Response<SessionBody<B>> {
+    /// fn with_session<B>(response: http::Response<B>, session: BodySession) -> http::Response<SessionBody<B>>
+    /// where
+    ///     B: http_body::Body,
+    /// {
     ///     response.map(|body| SessionBody::new(body, session))
     /// }
     /// ```
-    pub fn new(body: B, session: BodySession) -> Self {
+    pub fn new(body: B, session: BodySession) -> Self
+    where
+        B: Body,
+    {
+        let session = if body.size_hint().exact().is_some() { BodySession::default() } else { session };
         Self { content: Content::Body { body }, session }
     }
 

@@ -38,6 +38,7 @@ impl Work {
     fn take(open: &mut Open) -> Self {
         // The draft's bytes become shared, so that they are copied once for the store and the rest of the request.
         open.draft.values = Values::Shared(open.draft.values.to_data());
+        open.is_saving = true;
         Self {
             held: open.held.clone(),
             reseal: open.reseal,
@@ -73,8 +74,7 @@ impl SessionManager {
     /// What a response head needs where nothing has to be asked of the store: the way of nearly every request.
     pub(crate) fn finish_at_once(&self, session: &Session, status: u16) -> Option<Committed> {
         let edits = session.finish(|open| {
-            // What another task is saving may still have a ticket to give out.
-            if session.is_saving() {
+            if open.is_saving {
                 return Ok(None);
             }
             self.roll_back(open, status);
@@ -86,14 +86,15 @@ impl SessionManager {
     }
 
     /// Commits with the response head, and says what changes in it.
-    pub(crate) async fn finish(&self, session: &Session, status: u16) -> Committed {
+    pub(crate) async fn finish(session: Session, status: u16) -> Committed {
+        let manager = session.manager();
         let result = match session.gate().await {
             Ok(_gate) => {
-                session.if_loaded(|open| self.roll_back(open, status));
+                session.if_loaded(|open| manager.roll_back(open, status));
                 // What other tasks of the request change while the store is asked goes out with this head, too.
                 for _ in 0..MOST_ROUNDS {
-                    let result = self.commit_held(session).await;
-                    if let Some(committed) = self.conclude(session, result) {
+                    let result = manager.commit_held(&session).await;
+                    if let Some(committed) = manager.conclude(&session, result) {
                         return committed;
                     }
                 }
@@ -101,7 +102,7 @@ impl SessionManager {
             }
             Err(error) => Err(error),
         };
-        self.conclude(session, result).unwrap_or_default()
+        manager.conclude(&session, result).unwrap_or_default()
     }
 
     /// What the response says of a commit; nothing yet if there is more to commit.
@@ -172,38 +173,41 @@ impl SessionManager {
         if let Ok((Some(held), _)) = &result {
             self.tell_of_login(&work, held.record());
         }
-        session.with(|open| match result {
-            Ok((held, reply)) => {
-                if let Some(reply) = reply {
-                    open.reply = reply;
-                }
-                if open.life != work.life {
-                    // Destroyed meanwhile, which the next commit does.
-                    if open.ending.is_empty() {
-                        open.ending.extend(held);
+        session.with(|open| {
+            open.is_saving = false;
+            match result {
+                Ok((held, reply)) => {
+                    if let Some(reply) = reply {
+                        open.reply = reply;
                     }
-                    return Ok(());
-                }
-                (open.active, open.reseal) = (false, false);
-                open.hold(held);
-                Ok(())
-            }
-            Err(error) if error.kind() == ErrorKind::Ended => {
-                if open.life == work.life {
-                    open.log = ChangeLog::default();
-                    open.standing = Standing::Ended;
-                    // A ticket that was cut off would push the one that replaced it out of the browser. What was sealed
-                    // before may be the end of an earlier session.
-                    if !matches!(open.reply, Reply::Sealed(_)) {
-                        open.reply = Reply::Nothing;
+                    if open.life != work.life {
+                        // Destroyed meanwhile, which the next commit does.
+                        if open.ending.is_empty() {
+                            open.ending.extend(held);
+                        }
+                        return Ok(());
                     }
+                    (open.active, open.reseal) = (false, false);
+                    open.hold(held);
+                    Ok(())
                 }
-                Err(error)
-            }
-            Err(error) => {
-                work.give_back(open);
-                open.save_failed = true;
-                Err(error)
+                Err(error) if error.kind() == ErrorKind::Ended => {
+                    if open.life == work.life {
+                        open.log = ChangeLog::default();
+                        open.standing = Standing::Ended;
+                        // A ticket that was cut off would push the one that replaced it out of the browser. What was
+                        // sealed before may be the end of an earlier session.
+                        if !matches!(open.reply, Reply::Sealed(_)) {
+                            open.reply = Reply::Nothing;
+                        }
+                    }
+                    Err(error)
+                }
+                Err(error) => {
+                    work.give_back(open);
+                    open.save_failed = true;
+                    Err(error)
+                }
             }
         })?;
         self.0.endings.begun();
@@ -288,10 +292,11 @@ impl SessionManager {
         Ok(now.since(drawn) >= interval)
     }
 
-    /// Whether a request that only read has something to do for its session.
+    /// Whether a request that only read has something to do for its session. What counts is when it came, which saves asking
+    /// for the time once more.
     fn is_due(&self, open: &Open) -> Result<bool> {
         let Some(held) = &open.held else { return Ok(false) };
-        let (now, record) = (self.now(), held.record());
+        let (now, record) = (open.at, held.record());
         let renews = matches!(held, Held::Kept(_)) && self.renewal_due(record, &open.draft, now)?;
         Ok(renews || open.reseal || self.touch_due(record, &open.draft, now)?)
     }

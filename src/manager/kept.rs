@@ -53,7 +53,7 @@ impl SessionManager {
             let reply = self.issue(&ticket, &work.draft)?;
             return Ok((Some(Held::Kept(ticket)), Some(reply)));
         };
-        let (token, seen) = (ticket.token.clone(), ticket.record.seen);
+        let (key, seen) = (ticket.key, ticket.record.seen);
         let periodic = work.active && work.can_issue && self.renewal_due(&ticket.record, &work.draft, now)?;
         let renewal = work.renewal.or(periodic.then_some(Renewal::Periodic));
         if work.renewal.is_some() && !work.can_issue {
@@ -78,7 +78,7 @@ impl SessionManager {
         let draft = Draft::trusted(&ticket.record, 0);
         let extended = ticket.record.seen != seen && self.lifetime_of(&draft)?.cookie_kind() == CookieKind::Persistent;
         let relived = work.draft.absolute_deadline.is_some();
-        let changed = ticket.token != token || relived || extended;
+        let changed = ticket.key != key || relived || extended;
         if changed && work.can_issue {
             reply = Some(self.issue(ticket, &draft)?);
         }

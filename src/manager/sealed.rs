@@ -4,6 +4,7 @@
 use super::SessionManager;
 use super::commit::{Outcome, Work, ended, needs_cookie};
 use super::register::Entry;
+use crate::clock::Timestamp;
 use crate::error::{Error, ErrorKind, Result};
 use crate::events::{self, Refusal};
 use crate::record::{Handle, Record};
@@ -31,7 +32,7 @@ impl SessionManager {
     /// Opens the session that a request brought; an empty one where it brought none that the seal holds for.
     pub(super) fn unseal_at_once(&self, sealer: &Sealer, session: &Session, open: &mut Open) {
         let mut sealed = None;
-        open.cookie_sent = self.each_sealed(sealer, session, |one| {
+        open.cookie_sent = self.each_sealed(sealer, session, open.at, |one| {
             sealed = Some(one);
             true
         });
@@ -42,9 +43,9 @@ impl SessionManager {
 
     /// The same where a register knows which sessions are live: if the first is not, there may be another.
     pub(super) async fn unseal(&self, sealer: &Sealer, session: &Session, open: &mut Open) -> Result<()> {
-        let now = self.now();
+        let now = open.at;
         let mut all = Vec::new();
-        open.cookie_sent = self.each_sealed(sealer, session, |one| {
+        open.cookie_sent = self.each_sealed(sealer, session, now, |one| {
             all.push(one);
             all.len() == MOST_CANDIDATES
         });
@@ -62,8 +63,13 @@ impl SessionManager {
     }
 
     /// Shows what the seal holds for, until `take` says that it is enough; answers whether the request brought any cookie.
-    fn each_sealed(&self, sealer: &Sealer, session: &Session, mut take: impl FnMut(Sealed) -> bool) -> bool {
-        let now = self.now();
+    fn each_sealed(
+        &self,
+        sealer: &Sealer,
+        session: &Session,
+        now: Timestamp,
+        mut take: impl FnMut(Sealed) -> bool,
+    ) -> bool {
         let found = sealer.open(session.head(), |unsealed| {
             let Unsealed { record, by_older_secret } = match unsealed {
                 Ok(unsealed) => unsealed,

@@ -76,32 +76,55 @@ impl Record {
     /// # Ok(()) }
     /// ```
     pub fn encode(&self) -> Vec<u8> {
-        self.encode_behind(&[])
+        let mut bytes = Vec::with_capacity(HEAD + self.user.as_ref().map_or(0, |user| user.len()) + self.data.len());
+        self.parts(|part| bytes.extend_from_slice(part));
+        bytes
     }
 
-    /// The same behind something else.
-    pub(crate) fn encode_behind(&self, front: &[u8]) -> Vec<u8> {
-        let user = self.user.as_deref().unwrap_or_default();
-        let mut bytes = Vec::with_capacity(front.len() + HEAD + user.len() + self.data.len());
-        bytes.extend_from_slice(front);
-        bytes.push(VERSION);
-        bytes.push(match self.kind {
+    /// The same behind something else, to be shared.
+    pub(crate) fn encode_behind(&self, front: &[u8]) -> Arc<[u8]> {
+        let user = self.user.as_ref().map_or(0, |user| user.len());
+        let length = front.len() + HEAD + user + self.data.len();
+        // Room first, which is then written to: bytes that are there already would have to be copied.
+        let mut all: Arc<[u8]> = std::iter::repeat_n(0, length).collect();
+        if let Some(mut rest) = Arc::get_mut(&mut all) {
+            let mut write = |part: &[u8]| {
+                let (place, behind) = std::mem::take(&mut rest).split_at_mut(part.len());
+                place.copy_from_slice(part);
+                rest = behind;
+            };
+            write(front);
+            self.parts(write);
+        }
+        all
+    }
+
+    /// What the encoded form is made of.
+    fn parts(&self, mut show: impl FnMut(&[u8])) {
+        let mut head = [0; HEAD];
+        let mut place = 0;
+        let mut add = |bytes: &[u8]| {
+            head[place..place + bytes.len()].copy_from_slice(bytes);
+            place += bytes.len();
+        };
+        add(&[VERSION]);
+        add(&[match self.kind {
             RecordKind::Live => 0,
             RecordKind::Pending => 1,
             RecordKind::Moved => 2,
-        });
-        bytes.extend_from_slice(&self.revision.counter.to_le_bytes());
-        bytes.extend_from_slice(&self.revision.tag.to_le_bytes());
-        bytes.extend_from_slice(self.handle.as_bytes());
+        }]);
+        add(&self.revision.counter.to_le_bytes());
+        add(&self.revision.tag.to_le_bytes());
+        add(self.handle.as_bytes());
         for instant in [self.created, self.seen, self.idle_deadline, self.absolute_deadline] {
-            bytes.extend_from_slice(&instant.as_millis().to_le_bytes());
+            add(&instant.as_millis().to_le_bytes());
         }
         // The engine refuses longer names of users, so the length always fits.
         let length = self.user.as_ref().map_or(0, |user| u16::try_from(user.len()).map_or(u16::MAX, |n| n + 1));
-        bytes.extend_from_slice(&length.to_le_bytes());
-        bytes.extend_from_slice(user.as_bytes());
-        bytes.extend_from_slice(&self.data);
-        bytes
+        add(&length.to_le_bytes());
+        show(&head);
+        show(self.user.as_deref().unwrap_or_default().as_bytes());
+        show(&self.data);
     }
 
     /// Reads what [`encode`](Record::encode) wrote; the data stays where it is, shared.
@@ -257,7 +280,7 @@ mod tests {
                 assert_eq!((columns.revision(), columns.handle()), (record.revision, record.handle));
                 assert_eq!((columns.expires(), columns.user()), (record.expires(), record.user.as_deref()));
                 assert!(columns.is_of_kind_live());
-                assert_eq!(Record::decode_from(bytes.into(), 5).ok().as_ref(), Some(&record));
+                assert_eq!(Record::decode_from(bytes, 5).ok().as_ref(), Some(&record));
                 assert_eq!(Record::decode(record.encode()).ok(), Some(record));
             }
         }

@@ -1,5 +1,6 @@
 //! Sessions without a store: the record travels in the cookie, under a seal that only the server can make.
 
+mod ciphers;
 mod cookies;
 mod seal;
 mod secrets;
@@ -47,7 +48,7 @@ pub struct CookieStore {
 /// How a record is sealed. The number is the first byte of the seal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Form {
-    /// AES-256-GCM, under a key for each seal.
+    /// AES-256-GCM, under a key for each salt.
     Encrypted = 1,
     /// HMAC-SHA-256 over readable bytes.
     Signed = 2,

@@ -1,7 +1,7 @@
 //! One sealed value: `form key-id`, then what the form says, as base64url.
 //!
-//! - encrypted: `salt nonce ciphertext tag`, by AES-256-GCM under a key of its own: HMAC-SHA-256 of the salt. Random nonces
-//!   alone would wear a key out after 2^32 seals (NIST SP 800-38D, section 8.3); so it takes 2^32 of one salt.
+//! - encrypted: `salt nonce ciphertext tag`, by AES-256-GCM under the key that is HMAC-SHA-256 of the salt. Random nonces
+//!   wear a key out (NIST SP 800-38D, section 8.3), so salts change, in time and between processes.
 //! - signed: `payload tag`, by HMAC-SHA-256
 //!
 //! Under either seal are the form and the name of the cookie, so that a value that was sealed for one cookie, or for
@@ -9,19 +9,18 @@
 
 use std::ops::Range;
 
-use aes_gcm::aead::{AeadInOut, KeyInit};
-use aes_gcm::{Aes256Gcm, Nonce, Tag};
+use aes_gcm::aead::AeadInOut;
+use aes_gcm::{Nonce, Tag};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hmac::Mac;
-use zeroize::Zeroizing;
 
 use super::Form;
+use super::ciphers::SALT;
 use super::secrets::{Keys, Secrets};
 use crate::token::random;
 
 const HEAD: usize = 1 + 4;
-const SALT: usize = 16;
 const NONCE: usize = 12;
 const TAG: usize = 16;
 const SIGNATURE: usize = 32;
@@ -85,14 +84,12 @@ impl Form {
         bytes.extend(keys.id);
         match self {
             Self::Encrypted => {
-                let drawn: [u8; SALT + NONCE] = random();
-                bytes.extend(drawn);
+                let (salted, nonce) = (keys.encrypting.for_sealing(), random::<NONCE>());
+                bytes.extend(salted.salt);
+                bytes.extend(nonce);
                 payload.iter().for_each(|piece| bytes.extend(*piece));
-                let (salt, nonce) = drawn.split_at(SALT);
-                let mut own = [0; NONCE];
-                own.copy_from_slice(nonce);
                 let payload = &mut bytes[self.before()..];
-                let tag = cipher(keys, salt).encrypt_inout_detached(&Nonce::from(own), &context.0, payload.into());
+                let tag = salted.cipher.encrypt_inout_detached(&Nonce::from(nonce), &context.0, payload.into());
                 let Ok(tag) = tag else { unreachable!("AES-GCM takes 64 GiB, and a cookie has 4 KiB") };
                 bytes.extend(tag);
             }
@@ -136,21 +133,18 @@ impl Sealed {
     }
 }
 
-/// The cipher of one seal.
-fn cipher(keys: &Keys, salt: &[u8]) -> Aes256Gcm {
-    let key = Zeroizing::new(<[u8; 32]>::from(keys.encrypting.clone().chain_update(salt).finalize().into_bytes()));
-    Aes256Gcm::new((&*key).into())
-}
-
 /// Authenticates and then decrypts, in place: under a wrong key the bytes stay as they are, for the next one.
 fn decrypt(keys: &Keys, context: &Context, bytes: &mut [u8]) -> bool {
     let mut open = || {
         let (_, rest) = bytes.split_at_mut_checked(HEAD)?;
-        let (salt, rest) = rest.split_at_mut_checked(SALT)?;
+        let (salt, rest) = rest.split_first_chunk_mut::<SALT>()?;
         let (nonce, rest) = rest.split_first_chunk_mut::<NONCE>()?;
         let (payload, tag) = rest.split_last_chunk_mut::<TAG>()?;
         let (nonce, tag) = (Nonce::from(*nonce), Tag::from(*tag));
-        cipher(keys, salt).decrypt_inout_detached(&nonce, &context.0, payload.into(), &tag).ok()
+        let salted = keys.encrypting.for_opening(*salt);
+        salted.cipher.decrypt_inout_detached(&nonce, &context.0, payload.into(), &tag).ok()?;
+        keys.encrypting.keep(&salted);
+        Some(())
     };
     open().is_some()
 }

@@ -7,6 +7,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use zeroize::Zeroizing;
 
+use super::ciphers::Ciphers;
 use crate::error::ConfigError;
 use crate::events;
 use crate::token::random;
@@ -29,11 +30,9 @@ const SHORTEST: usize = 32;
 pub struct Secrets(Arc<[Keys]>);
 
 /// What one secret becomes: a key for each purpose, and a name that a seal tells it by.
-#[derive(Clone)]
 pub(super) struct Keys {
     pub(super) id: [u8; 4],
-    /// Derives the key of each encrypted seal from its salt.
-    pub(super) encrypting: Hmac<Sha256>,
+    pub(super) encrypting: Ciphers,
     pub(super) signing: Hmac<Sha256>,
 }
 
@@ -103,7 +102,7 @@ impl Keys {
         let id = expand(secret, b"cloakroom 1 key id");
         Self {
             id: [id[0], id[1], id[2], id[3]],
-            encrypting: keyed(&*expand(secret, b"cloakroom 1 encrypting key")),
+            encrypting: Ciphers::new(keyed(&*expand(secret, b"cloakroom 1 encrypting key"))),
             signing: keyed(&*expand(secret, b"cloakroom 1 signing key")),
         }
     }

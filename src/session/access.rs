@@ -119,8 +119,8 @@ impl Session {
     }
 
     fn tokens(&self) -> Result<Tokens> {
-        let value = self.read(|open| Ok(open.get(TOKENS).map(<[u8]>::to_vec)))?;
-        Ok(value.map(|value| codec::decode_at(TOKENS, &value)).transpose()?.unwrap_or_default())
+        let given = codec::decode_copied(TOKENS, |show| self.read(|open| Ok(open.get(TOKENS).map(show))))?;
+        Ok(given.unwrap_or_default())
     }
 }
 

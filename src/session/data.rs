@@ -24,9 +24,7 @@ impl Session {
     /// # Ok(()) }
     /// ```
     pub fn get<T: DeserializeOwned>(&self, key: impl AsKey<T>) -> Result<Option<T>> {
-        // Reading a value is the application's code, which may use this very session: not under its lock.
-        let value = self.read(|open| Ok(open.get(key.name()).map(<[u8]>::to_vec)))?;
-        value.as_deref().map(|value| codec::decode_at(key.name(), value)).transpose()
+        codec::decode_copied(key.name(), |show| self.read(|open| Ok(open.get(key.name()).map(show))))
     }
 
     /// Sets a value. Setting the value that this request found there counts as activity and stores nothing, so that it

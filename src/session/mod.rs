@@ -15,6 +15,7 @@ mod update;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+pub use ambient::Scope;
 pub(crate) use draft::{ChangeLog, Draft};
 pub(crate) use ended::Awaited;
 pub use flash::Flash;
@@ -86,11 +87,6 @@ impl Session {
             Ok(gate) => Ok(gate),
             Err(_) => self.patience().wait(Box::pin(async { Ok(self.0.gate.lock().await) })).await,
         }
-    }
-
-    /// Whether the store is being asked.
-    pub(crate) fn is_saving(&self) -> bool {
-        self.0.gate.try_lock().is_err()
     }
 
     /// Loads the session, once; every later call answers at once. Extractors do it.

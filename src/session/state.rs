@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::draft::{ChangeLog, Draft};
 use super::flash::Flashing;
 use crate::adapter::TicketChange;
+use crate::clock::Timestamp;
 use crate::error::{Error, ErrorKind, Result};
 use crate::lifetime::Lifetime;
 use crate::record::{Handle, Record, Space, Values};
@@ -90,6 +91,8 @@ pub(crate) enum Reply {
 
 #[derive(Debug)]
 pub(crate) struct Open {
+    /// When it was opened.
+    pub(crate) at: Timestamp,
     pub(crate) held: Option<Held>,
     /// Whether a sealed session should be sealed again, because an older secret had sealed it.
     pub(crate) reseal: bool,
@@ -116,14 +119,17 @@ pub(crate) struct Open {
     pub(crate) active: bool,
     /// Whether the response head has been sent.
     pub(crate) sent: bool,
+    /// Whether a commit is under way: it may have a ticket to give out.
+    pub(crate) is_saving: bool,
     /// Whether a save failed, and may have done a part of its work.
     pub(crate) save_failed: bool,
     pub(crate) reply: Reply,
 }
 
 impl Open {
-    pub(crate) fn empty(limit: usize) -> Self {
+    pub(crate) fn empty(limit: usize, now: Timestamp) -> Self {
         Self {
+            at: now,
             held: None,
             reseal: false,
             channel: Channel::Cookie,
@@ -142,6 +148,7 @@ impl Open {
             flashing: Flashing::default(),
             active: false,
             sent: false,
+            is_saving: false,
             save_failed: false,
             reply: Reply::Nothing,
         }

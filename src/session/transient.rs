@@ -46,8 +46,7 @@ impl Session {
     /// ```
     #[doc(alias = "get_t")]
     pub fn get_transient<T: DeserializeOwned>(&self, key: impl AsKey<T>) -> Result<Option<T>> {
-        let value = self.transient(|transient| Ok(transient.get(key.name()).map(<[u8]>::to_vec)))?;
-        value.as_deref().map(|value| codec::decode_at(key.name(), value)).transpose()
+        codec::decode_copied(key.name(), |show| self.transient(|transient| Ok(transient.get(key.name()).map(show))))
     }
 
     /// Removes the transient value of a key, and answers whether there was one.

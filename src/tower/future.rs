@@ -6,6 +6,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use http::Response;
+use http_body::Body;
 use pin_project_lite::pin_project;
 
 use super::layer::OnError;
@@ -29,6 +30,7 @@ impl<F: Future> SessionFuture<F> {
 impl<F, B, E> Future for SessionFuture<F>
 where
     F: Future<Output = Result<Response<B>, E>>,
+    B: Body,
 {
     type Output = Result<Response<SessionBody<B>>, E>;
 

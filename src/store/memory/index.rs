@@ -5,6 +5,7 @@ use std::hash::{BuildHasher, RandomState};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use hashbrown::HashTable;
+use hashbrown::hash_table::Entry;
 
 use super::kept::{Kept, hash};
 use super::{SHARDS, lock, shrink};
@@ -28,10 +29,11 @@ impl Handles {
     /// Notes a record, in the place of the one that was under its key with the same handle.
     pub(super) fn add(&self, handle: Handle, key: &StoreKey, kept: Kept) {
         let mut shard = self.shard(handle);
-        match shard.find_mut(hash(handle.as_bytes()), |known| known.is_under(key) && known.handle() == handle) {
-            Some(known) => *known = kept,
-            None => {
-                shard.insert_unique(hash(handle.as_bytes()), kept, |known| hash(known.handle().as_bytes()));
+        let known = |known: &Kept| known.is_under(key) && known.handle() == handle;
+        match shard.entry(hash(handle.as_bytes()), known, |known| hash(known.handle().as_bytes())) {
+            Entry::Occupied(mut known) => *known.get_mut() = kept,
+            Entry::Vacant(place) => {
+                place.insert(kept);
             }
         }
     }

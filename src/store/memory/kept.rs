@@ -14,7 +14,7 @@ const KEY: usize = 32;
 
 impl Kept {
     pub(super) fn new(key: &StoreKey, record: &Record) -> Self {
-        Self(record.encode_behind(key.as_bytes()).into())
+        Self(record.encode_behind(key.as_bytes()))
     }
 
     pub(super) fn key(&self) -> StoreKey {

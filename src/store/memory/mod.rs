@@ -10,6 +10,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use hashbrown::HashTable;
+use hashbrown::hash_table::Entry;
 use index::{Handles, Users};
 use kept::{Kept, hash};
 
@@ -79,6 +80,10 @@ fn find<'a>(shard: &'a mut Shard, key: &StoreKey) -> Option<&'a mut Slot> {
     shard.find_mut(hash(key.as_bytes()), |slot| slot.kept.is_under(key))
 }
 
+fn entry<'a>(shard: &'a mut Shard, key: &StoreKey) -> Entry<'a, Slot> {
+    shard.entry(hash(key.as_bytes()), |slot| slot.kept.is_under(key), Slot::hash)
+}
+
 /// What is there and has not expired.
 fn find_current<'a>(shard: &'a mut Shard, key: &StoreKey, now: Timestamp) -> Option<&'a mut Slot> {
     find(shard, key).filter(|slot| !slot.is_expired(now))
@@ -130,19 +135,21 @@ impl MemoryStore {
         lock(&self.shards[usize::from(key.as_bytes()[0])])
     }
 
-    fn insert(&self, shard: &mut Shard, key: &StoreKey, record: &Record, now: Timestamp) {
+    /// A slot for a record that the indexes know of: before the record is in its place, for whoever looks a user up may find
+    /// too much, never too little.
+    fn slot(&self, key: &StoreKey, record: &Record, now: Timestamp) -> Slot {
         let slot = Slot { kept: Kept::new(key, record), used: now };
-        // Into the indexes first: whoever looks a user up may find too much, never too little.
         self.handles.add(record.handle, key, slot.kept.clone());
         if let Some(user) = &record.user {
             self.users.add(user, *key);
         }
         self.evictable.fetch_add(usize::from(slot.is_evictable()), Ordering::Relaxed);
-        let Some(place) = find(shard, key) else {
-            shard.insert_unique(hash(key.as_bytes()), slot, Slot::hash);
-            return;
-        };
-        let old = std::mem::replace(place, slot);
+        slot
+    }
+
+    /// Puts a record in the place of the one that was there under its key.
+    fn replace(&self, place: &mut Slot, key: &StoreKey, record: &Record, now: Timestamp) {
+        let old = std::mem::replace(place, self.slot(key, record, now));
         self.evictable.fetch_sub(usize::from(old.is_evictable()), Ordering::Relaxed);
         let columns = old.kept.columns();
         if columns.handle() != record.handle {
@@ -175,17 +182,6 @@ impl MemoryStore {
         }
         shrink(&mut shard, Slot::hash);
         expired.len() as u64
-    }
-
-    /// Takes a place for one more record, or makes one.
-    fn reserve(&self, now: Timestamp) -> Result<()> {
-        if self.used.fetch_add(1, Ordering::Relaxed) < self.limit {
-            return Ok(());
-        }
-        let mut removed = Removed::new();
-        let room = self.make_room(&mut removed, now);
-        self.tell(&removed);
-        room
     }
 
     fn make_room(&self, removed: &mut Removed, now: Timestamp) -> Result<()> {
@@ -287,26 +283,37 @@ impl MemoryStore {
 
     fn create_now(&self, key: &StoreKey, record: &Record, now: Timestamp) -> Result<Created> {
         // A key that is taken, or an expired record's place, costs no other session its place.
-        if let Some(created) = self.create_in_place(&mut self.shard(key), key, record, now) {
-            return Ok(created);
+        match entry(&mut self.shard(key), key) {
+            Entry::Occupied(place) => return Ok(self.create_over(place.into_mut(), key, record, now)),
+            Entry::Vacant(place) if self.used.fetch_add(1, Ordering::Relaxed) < self.limit => {
+                place.insert(self.slot(key, record, now));
+                return Ok(Created::Created);
+            }
+            Entry::Vacant(_) => {}
         }
-        self.reserve(now)?;
-        let mut shard = self.shard(key);
-        if let Some(created) = self.create_in_place(&mut shard, key, record, now) {
-            self.used.fetch_sub(1, Ordering::Relaxed);
-            return Ok(created);
+        let mut removed = Removed::new();
+        let room = self.make_room(&mut removed, now);
+        self.tell(&removed);
+        room?;
+        match entry(&mut self.shard(key), key) {
+            Entry::Occupied(place) => {
+                self.used.fetch_sub(1, Ordering::Relaxed);
+                Ok(self.create_over(place.into_mut(), key, record, now))
+            }
+            Entry::Vacant(place) => {
+                place.insert(self.slot(key, record, now));
+                Ok(Created::Created)
+            }
         }
-        self.insert(&mut shard, key, record, now);
-        Ok(Created::Created)
     }
 
     /// Creates a record where one is or was.
-    fn create_in_place(&self, shard: &mut Shard, key: &StoreKey, record: &Record, now: Timestamp) -> Option<Created> {
-        if !find(shard, key)?.is_expired(now) {
-            return Some(Created::AlreadyExists);
+    fn create_over(&self, place: &mut Slot, key: &StoreKey, record: &Record, now: Timestamp) -> Created {
+        if !place.is_expired(now) {
+            return Created::AlreadyExists;
         }
-        self.insert(shard, key, record, now);
-        Some(Created::Created)
+        self.replace(place, key, record, now);
+        Created::Created
     }
 
     fn swap_now(&self, key: &StoreKey, expected: Revision, record: &Record, now: Timestamp) -> Result<Swap> {
@@ -315,7 +322,7 @@ impl MemoryStore {
         if slot.kept.columns().revision() != expected {
             return slot.kept.record().map(Swap::Conflict);
         }
-        self.insert(&mut shard, key, record, now);
+        self.replace(slot, key, record, now);
         Ok(Swap::Swapped)
     }
 
@@ -327,7 +334,7 @@ impl MemoryStore {
             return Ok(Touched::Stale);
         }
         record.touch(deadline, now);
-        self.insert(&mut shard, key, &record, now);
+        self.replace(slot, key, &record, now);
         Ok(Touched::Touched)
     }
 
