@@ -21,15 +21,15 @@ impl SessionManager {
         let now = self.now();
         // Before anything is ended: a login that is refused leaves the visitor's session as it was.
         let reserved = if self.begins_with_a_place(work) {
-            Some(Box::pin(self.reserve_ticket(patience, work, now)).await?)
+            Some(Box::new(Box::pin(self.reserve_ticket(patience, work, now)).await?))
         } else {
             None
         };
         let mut reply = match self.end_destroyed(patience, work, now).await {
             Ok(reply) => reply,
             Err(error) => {
-                if let Some((_, reserved)) = reserved {
-                    Box::pin(self.give_up(patience, reserved)).await;
+                if let Some(reserved) = reserved {
+                    Box::pin(self.give_up(patience, reserved.1)).await;
                 }
                 return Err(error);
             }
@@ -42,7 +42,8 @@ impl SessionManager {
                 return Err(needs_cookie());
             }
             let ticket = match reserved {
-                Some((token, reserved)) => {
+                Some(reserved) => {
+                    let (token, reserved) = *reserved;
                     let key = reserved.key;
                     let record = Box::pin(self.take_up(patience, reserved)).await?;
                     self.events().created(&record);

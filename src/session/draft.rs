@@ -70,6 +70,8 @@ impl Draft {
 pub(crate) type Change = Box<dyn Fn(&mut Draft) -> Result<()> + Send>;
 
 enum Step {
+    /// What a session began with, which is in the draft: there is no newer record to do it again on.
+    Begin,
     /// Keys that were set or removed, in whatever order: they do not meet.
     Plain(Patch),
     Clear,
@@ -126,6 +128,13 @@ impl ChangeLog {
         self.patch().remove(key)
     }
 
+    /// Notes that the draft is more than nothing.
+    pub(crate) fn begin(&mut self) {
+        if self.steps.is_empty() {
+            self.steps.push(Step::Begin);
+        }
+    }
+
     /// Where plain changes go, as long as nothing else could have seen those before.
     fn patch(&mut self) -> &mut Patch {
         if !matches!(self.steps.last(), Some(Step::Plain(_))) {
@@ -157,6 +166,7 @@ impl ChangeLog {
     pub(crate) fn apply(&self, draft: &mut Draft) -> Result<()> {
         for step in &self.steps {
             match step {
+                Step::Begin => {}
                 Step::Plain(patch) => patch.apply(draft)?,
                 Step::Clear => draft.clear(),
                 Step::Run(change) => change(draft)?,

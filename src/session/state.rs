@@ -237,16 +237,30 @@ impl Open {
 
     pub(crate) fn set(&mut self, key: &str, value: &[u8]) -> Result<()> {
         self.draft.set(key, value)?;
-        self.log.set(key, value)?;
+        if self.begins() {
+            self.log.begin();
+        } else {
+            self.log.set(key, value)?;
+        }
         self.generation += 1;
         Ok(())
+    }
+
+    /// Whether what is committed next is the whole draft, as the first record of a session: then nobody can have changed it
+    /// meanwhile. While a commit is under way, that may already have begun it.
+    fn begins(&self) -> bool {
+        self.held.is_none() && !self.is_saving
     }
 
     /// Removes a value; what is not there is nothing to commit.
     pub(crate) fn remove(&mut self, key: &str) -> Result<bool> {
         let removed = self.draft.remove(key);
         if removed {
-            self.log.remove(key)?;
+            if self.begins() {
+                self.log.begin();
+            } else {
+                self.log.remove(key)?;
+            }
             self.generation += 1;
         }
         Ok(removed)

@@ -39,7 +39,8 @@ pub(crate) fn serve(contender: &Contender) -> Result<()> {
 struct Server {
     process: Child,
     address: SocketAddr,
-    cookie: Option<String>,
+    /// What each connection sends.
+    asks: Vec<Ask>,
     /// Requests a second, of each slice.
     rates: Vec<f64>,
     /// Microseconds, of every request.
@@ -54,7 +55,7 @@ impl Server {
         let stdout = process.stdout.take().ok_or("a server without an output")?;
         BufReader::new(stdout).read_line(&mut line)?;
         let address = line.trim().parse()?;
-        Ok(Self { process, address, cookie: None, rates: Vec::new(), waits: Vec::new() })
+        Ok(Self { process, address, asks: Vec::new(), rates: Vec::new(), waits: Vec::new() })
     }
 
     fn rate(&self) -> f64 {
@@ -95,15 +96,17 @@ fn measure_pinned(contenders: &[Contender]) -> Result<Section> {
         for contender in contenders {
             let mut server = Server::start(contender)?;
             let mut connection = runtime.block_on(Connection::open(server.address))?;
-            server.cookie = check::contender(contender, |ask| runtime.block_on(connection.ask(ask)))?;
+            for _ in 0..CONNECTIONS {
+                let cookie = check::contender(contender, |ask| runtime.block_on(connection.ask(ask)))?;
+                let cookie = cookie.filter(|_| operation != Operation::New);
+                server.asks.push(Ask::new(operation.path(), cookie.as_deref()));
+            }
             servers.push(server);
         }
         for _ in 0..SLICES {
             for (contender, server) in contenders.iter().zip(&mut servers) {
                 progress.step(&format!("{}: {}", operation.name(), contender.label()));
-                let cookie = server.cookie.as_deref().filter(|_| operation != Operation::New);
-                let ask = Ask::new(operation.path(), cookie);
-                let (rate, waits) = runtime.block_on(load(server.address, &ask))?;
+                let (rate, waits) = runtime.block_on(load(server.address, &server.asks))?;
                 server.rates.push(rate);
                 server.waits.extend(waits);
             }
@@ -131,8 +134,8 @@ fn measure_pinned(contenders: &[Contender]) -> Result<Section> {
         title: "Over sockets",
         note: format!(
             "Requests a second as a share of the same framework's without sessions (those in brackets), and the wait that \
-             99 of 100 requests stay below. The server on one core, the load on another: {CONNECTIONS} connections, the \
-             median of {SLICES} slices of {} s, all contenders in turn. Good to about 0.08.",
+             99 of 100 requests stay below. The server on one core, the load on another: {CONNECTIONS} connections of as many \
+             visitors, the median of {SLICES} slices of {} s, all contenders in turn. Good to about 0.08.",
             SLICE.as_secs()
         ),
         columns: ["of what it is without sessions"].into_iter().chain(names).map(str::to_owned).collect(),
@@ -142,12 +145,13 @@ fn measure_pinned(contenders: &[Contender]) -> Result<Section> {
     })
 }
 
-/// Loads a server for a slice; answers requests a second, and how long each took.
-async fn load(address: SocketAddr, ask: &Ask) -> Result<(f64, Vec<u32>)> {
+/// Loads a server for a slice, each connection with a request of its own; answers requests a second, and how long each
+/// took.
+async fn load(address: SocketAddr, asks: &[Ask]) -> Result<(f64, Vec<u32>)> {
     let start = Instant::now();
     let (from, until) = (start + WARM_UP, start + WARM_UP + SLICE);
     let mut tasks = JoinSet::new();
-    for _ in 0..CONNECTIONS {
+    for ask in asks {
         let request = request(ask);
         tasks.spawn(async move {
             let mut connection = Connection::open(address).await.map_err(|error| error.to_string())?;

@@ -141,12 +141,23 @@ impl RedisStore {
     }
 
     async fn create_record(&self, key: &StoreKey, record: &Record, now: Timestamp) -> Result<Created> {
-        let create = CREATE.call(&self.names.record(key));
-        let create = create.arg(&instant(now)).arg(record.encode()).arg(kept_for(record.expires(), now));
+        let (name, bytes, kept) = (self.names.record(key), record.encode(), kept_for(record.expires(), now));
+        let mut set = Cmd::new();
+        set.arg("SET").arg(&name).arg(&bytes).arg("PX").arg(kept).arg("NX");
         // All at once: nobody has the ticket before all is written, and an attempt that failed in part is made again.
-        let (noted, created) = join(self.note(key, record, now), self.link.call(&create)).await;
+        let (noted, created) = join(self.note(key, record, now), self.link.once(&set)).await;
         noted?;
         match created.map_err(failed)? {
+            Value::Okay => Ok(Created::Created),
+            // What is there may have expired, and is kept for the clocks of other hosts: only a script can tell.
+            Value::Nil => self.create_over(&name, &bytes, kept, now).await,
+            _ => Err(unexpected()),
+        }
+    }
+
+    async fn create_over(&self, name: &str, record: &[u8], kept: u64, now: Timestamp) -> Result<Created> {
+        let create = CREATE.call(name).arg(&instant(now)).arg(record).arg(kept);
+        match self.link.call(&create).await.map_err(failed)? {
             Value::Int(1) => Ok(Created::Created),
             Value::Int(0) => Ok(Created::AlreadyExists),
             _ => Err(unexpected()),
