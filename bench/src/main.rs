@@ -21,7 +21,7 @@ mod work;
 use std::process::{Command, ExitCode};
 
 use contenders::Contender;
-use measures::{expiry, holding, in_process, sockets, writers};
+use measures::{expiry, file, holding, in_process, redis, sockets, writers};
 use report::Section;
 
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
@@ -58,6 +58,7 @@ fn main() -> ExitCode {
         ["--hold", who, store, ref counts @ ..] => {
             named(who, store).and_then(|contender| holding::hold(&contender, counts))
         }
+        ["--write", path] => file::write_along(path),
         ref flags => match Options::parse(flags) {
             Some(_) if std::env::var_os(contenders::REDIS).is_none() && has_redis() => {
                 return with_redis().unwrap_or(ExitCode::FAILURE);
@@ -137,6 +138,10 @@ fn run(options: &Options) -> Result<()> {
         add(sockets::measure(&contenders)?);
         add(writers::measure(&contenders)?);
         add(holding::measure(&contenders, extent == Extent::Full)?);
+    }
+    if extent != Extent::Quick && options.only.is_none() {
+        add(file::measure()?);
+        redis::measure()?.into_iter().for_each(&mut add);
     }
     if extent == Extent::Full {
         add(expiry::measure()?);

@@ -1,14 +1,12 @@
-//! Measures and wears out stores: `cargo run --release -p stress` says how.
+//! Wears out stores: `cargo run --release -p stress` says how.
 
 mod arguments;
 mod churn;
 mod deploy;
-mod file_figures;
 mod increments;
 mod kills;
 mod place;
 mod records;
-mod redis_figures;
 mod soak;
 mod visitors;
 mod worker;
@@ -21,18 +19,6 @@ use arguments::Arguments;
 
 /// What can be asked for. A new one is a file, and a line here.
 const COMMANDS: &[Command] = &[
-    Command {
-        name: "figures redis",
-        usage: "[URL]",
-        about: "how long a read and a write take, beside the bare commands; on a server of its own, or that of the URL",
-        run: redis_figures::run,
-    },
-    Command {
-        name: "figures file",
-        usage: "[PATH]",
-        about: "reads, durable writes beside the disk's own rate, the worst wait, and bytes per session",
-        run: file_figures::run,
-    },
     Command {
         name: "increments",
         usage: "[PATH]",
@@ -67,7 +53,6 @@ const COMMANDS: &[Command] = &[
 
 /// What the processes do that these commands start.
 const WORKERS: &[(&str, Run)] = &[
-    ("writes", file_figures::work),
     ("increments", increments::work),
     ("changes", kills::work),
     ("next-version", deploy::work),

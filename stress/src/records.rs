@@ -22,9 +22,3 @@ pub(crate) fn key() -> StoreKey {
     key[16..].copy_from_slice(Handle::random().as_bytes());
     StoreKey::from_bytes(key)
 }
-
-/// The middle of these values.
-pub(crate) fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values.get(values.len() / 2).copied().unwrap_or_default()
-}

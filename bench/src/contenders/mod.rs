@@ -89,7 +89,7 @@ impl Contender {
 }
 
 /// A new file each time, which goes with its folder when the measures are done.
-fn database() -> PathBuf {
+pub(crate) fn database() -> PathBuf {
     static FILES: AtomicUsize = AtomicUsize::new(0);
     let number = FILES.fetch_add(1, Ordering::Relaxed);
     machine::folder().join(format!("sessions-{}-{number}.db", std::process::id()))
