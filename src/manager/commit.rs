@@ -160,7 +160,7 @@ impl SessionManager {
 
     /// Commits, by whoever holds the gate.
     async fn commit_held(&self, session: &Session) -> Result<()> {
-        let mut work = session.with(|open| Ok(Work::take(open)))?;
+        let mut work = session.with(|open| Ok(Box::new(Work::take(open))))?;
         let result = match &self.0.keeper {
             Keeper::Store(_) => self.carry_out(session.patience(), &mut work).await,
             Keeper::Sealed(sealer, _) => self.carry_out_sealed(sealer, session, &mut work).await,

@@ -71,7 +71,9 @@ impl SessionManager {
                 renewed => *ticket = renewed?,
             }
         } else if changed {
-            self.write(patience, ticket, &work.draft, &mut work.log, now).await?;
+            if let Some(current) = self.write_over(patience, ticket, &work.draft, now).await? {
+                Box::pin(self.write_again(patience, ticket, current, &mut work.log, now)).await?;
+            }
         } else if work.active && self.touch_due(&ticket.record, &work.draft, now)? {
             self.touch(patience, ticket, work.can_issue, now).await?;
         }
@@ -129,20 +131,8 @@ impl SessionManager {
         }
     }
 
-    /// Writes the draft over the record; after a conflict, this request's own changes over the newest one.
-    pub(super) async fn write(
-        &self,
-        patience: &Patience,
-        ticket: &mut Ticket,
-        draft: &Draft,
-        log: &mut ChangeLog,
-        now: Timestamp,
-    ) -> Result<()> {
-        let Some(current) = self.write_over(patience, ticket, draft, now).await? else { return Ok(()) };
-        Box::pin(self.write_again(patience, ticket, current, log, now)).await
-    }
-
-    async fn write_again(
+    /// Makes this request's own changes over the newest record, again and again.
+    pub(super) async fn write_again(
         &self,
         patience: &Patience,
         ticket: &mut Ticket,
@@ -161,8 +151,8 @@ impl SessionManager {
         }
     }
 
-    /// Answers the record that is there by now, if it is not the one that the ticket has.
-    async fn write_over(
+    /// Writes the draft over the record that the ticket has; answers the one that is there by now, if it is another.
+    pub(super) async fn write_over(
         &self,
         patience: &Patience,
         ticket: &mut Ticket,

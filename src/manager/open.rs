@@ -35,7 +35,7 @@ enum Opened {
 /// How far the opening of a session comes without waiting for anybody.
 pub(crate) enum Loaded {
     Open(Box<Open>),
-    Waits(Search),
+    Waits(Box<Search>),
 }
 
 /// A session that is being opened, and the tickets that have not been looked up yet.
@@ -57,7 +57,7 @@ impl SessionManager {
             }
             Keeper::Sealed(_, Some(_)) => {
                 let tickets = [const { None }; MOST_TICKETS];
-                return Ok(Loaded::Waits(Search { open, tickets }));
+                return Ok(Loaded::Waits(Box::new(Search { open, tickets })));
             }
         };
         let mut tickets = self.tickets(session, &mut open);
@@ -76,7 +76,7 @@ impl SessionManager {
                 // The store has to be waited for.
                 _ => {
                     *place = Some((channel, token));
-                    return Ok(Loaded::Waits(Search { open, tickets }));
+                    return Ok(Loaded::Waits(Box::new(Search { open, tickets })));
                 }
             };
             if self.take_over(&mut open, channel, opened)? {
@@ -87,15 +87,14 @@ impl SessionManager {
     }
 
     /// Goes on with a search that has to wait for the store.
-    pub(crate) async fn load(&self, session: &Session, search: Search) -> Result<Box<Open>> {
-        let Search { mut open, tickets } = search;
+    pub(crate) async fn load(&self, session: &Session, mut search: Box<Search>) -> Result<Box<Open>> {
         let loaded = match &self.0.keeper {
-            Keeper::Store(_) => self.load_first(session.patience(), tickets, &mut open).await,
-            Keeper::Sealed(sealer, _) => self.unseal(sealer, session, &mut open).await,
+            Keeper::Store(_) => self.load_first(session.patience(), &mut search).await,
+            Keeper::Sealed(sealer, _) => self.unseal(sealer, session, &mut search.open).await,
         };
         match loaded {
-            Ok(()) => Ok(open),
-            Err(error) => self.without_a_store(open, error),
+            Ok(()) => Ok(search.open),
+            Err(error) => self.without_a_store(search.open, error),
         }
     }
 
@@ -139,15 +138,11 @@ impl SessionManager {
         tickets
     }
 
-    async fn load_first(
-        &self,
-        patience: &Patience,
-        tickets: [Option<(Channel, Token)>; MOST_TICKETS],
-        open: &mut Open,
-    ) -> Result<()> {
-        for (channel, token) in tickets.into_iter().flatten() {
+    async fn load_first(&self, patience: &Patience, search: &mut Search) -> Result<()> {
+        for place in &mut search.tickets {
+            let Some((channel, token)) = place.take() else { continue };
             let opened = self.open_ticket(patience, token).await?;
-            if self.take_over(open, channel, opened)? {
+            if self.take_over(&mut search.open, channel, opened)? {
                 break;
             }
         }
@@ -189,7 +184,8 @@ impl SessionManager {
             Err(error) => return unreadable(error),
         };
         let opened = match self.opened_by(Ticket { token, key, record }) {
-            Ok(Opened::Moved(marker)) => self.open_moved(patience, marker, now).await,
+            // In a box, because it is rare, and large.
+            Ok(Opened::Moved(marker)) => Box::pin(self.open_moved(patience, marker, now)).await,
             opened => opened,
         };
         opened.or_else(unreadable)

@@ -60,8 +60,8 @@ impl SessionManager {
                     if ticket.key != old && renewal == Renewal::Periodic {
                         // Another request has just renewed it; that serves for both.
                         let changed = draft.differs_from(&ticket.record) || log.clears();
-                        if changed {
-                            self.write(patience, &mut ticket, &draft, log, now).await?;
+                        if changed && let Some(current) = self.write_over(patience, &mut ticket, &draft, now).await? {
+                            self.write_again(patience, &mut ticket, current, log, now).await?;
                         }
                         return Ok(ticket);
                     }

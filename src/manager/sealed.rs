@@ -50,7 +50,7 @@ impl SessionManager {
             all.len() == MOST_CANDIDATES
         });
         for sealed in all {
-            match self.entry(session.patience(), &sealed.record, now).await? {
+            match Box::pin(self.entry(session.patience(), &sealed.record, now)).await? {
                 Entry::Live => {
                     self.open_sealed(open, sealed);
                     return Ok(());

@@ -121,7 +121,7 @@ impl Session {
         waiting.await
     }
 
-    async fn load_waiting(&self, search: Search) -> Result<()> {
+    async fn load_waiting(&self, search: Box<Search>) -> Result<()> {
         let _gate = self.gate().await?;
         if !self.is_loaded() {
             self.set_open(self.manager().load(self, search).await?);

@@ -52,12 +52,8 @@ const COMMANDS: &[Command] = &[
 ];
 
 /// What the processes do that these commands start.
-const WORKERS: &[(&str, Run)] = &[
-    ("increments", increments::work),
-    ("changes", kills::work),
-    ("next-version", deploy::work),
-    ("soak", soak::work),
-];
+const WORKERS: &[(&str, Run)] =
+    &[("increments", increments::work), ("changes", kills::work), ("next-version", deploy::work), ("soak", soak::work)];
 
 struct Command {
     name: &'static str,

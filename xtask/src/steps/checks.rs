@@ -6,7 +6,11 @@ use crate::{fuzz, scenarios as matrix};
 
 pub(super) fn format() -> Result<Done> {
     run(&mut cargo(&["fmt", "--all", "--check"]))?;
-    run(&mut cargo(&["fmt", "--manifest-path", fuzz::MANIFEST, "--check"])).map(|()| Done::Fully)
+    // Workspaces of their own.
+    for manifest in [fuzz::MANIFEST, "bench/Cargo.toml"] {
+        run(&mut cargo(&["fmt", "--manifest-path", manifest, "--check"]))?;
+    }
+    Ok(Done::Fully)
 }
 
 pub(super) fn clippy() -> Result<Done> {
