@@ -5,10 +5,10 @@ use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use tokio::task::JoinHandle;
+use tokio::runtime::Handle;
 
 use super::HeaderEdits;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::Error;
 use crate::manager::SessionManager;
 use crate::session::Session;
 use crate::store::BoxFuture;
@@ -26,8 +26,7 @@ pub struct Committed {
 
 /// The future of [`Session::commit`]: ready at once where nothing has to be asked of a store.
 ///
-/// It is polled in place once. If it has to wait, it goes on in a task of its own, so that a client that hangs up does
-/// not leave a commit half done.
+/// Once it has begun it goes on to its end: if it is dropped, as by a client that hangs up, in a task of its own.
 #[derive(Debug)]
 pub struct Commit(ToTheEnd<Committed>);
 
@@ -46,7 +45,7 @@ impl Session {
     pub fn commit(&self, status: u16) -> Commit {
         Commit(match self.manager().finish_at_once(self, status) {
             Some(committed) => ToTheEnd::Ready(Some(committed)),
-            None => ToTheEnd::Here(Box::pin(SessionManager::finish(self.clone(), status))),
+            None => ToTheEnd::new(Box::pin(SessionManager::finish(self.clone(), status))),
         })
     }
 }
@@ -56,7 +55,7 @@ impl Commit {
     ///
     /// # Errors
     ///
-    /// The future itself, which has to wait for the store.
+    /// The future itself, which has yet to ask the store.
     ///
     /// ```
     /// # async fn example(session: cloakroom::Session) {
@@ -78,52 +77,65 @@ impl Future for Commit {
     type Output = Committed;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Committed> {
-        Pin::new(&mut self.0).poll(cx).map(|result| match result {
-            Ok(committed) => committed,
-            Err(error) => Committed { edits: HeaderEdits::default(), error: Some(error) },
-        })
+        Pin::new(&mut self.0).poll(cx)
     }
 }
 
-/// A future that is polled in place once, and then driven to its end by a task of its own.
-pub(crate) enum ToTheEnd<T> {
+/// A future that goes on to its end once it was polled. It does so in place: a task of its own, which whoever waits would
+/// have to wait for, makes a busy server with a distant store twice as slow.
+pub(crate) enum ToTheEnd<T: Send + 'static> {
     Ready(Option<T>),
-    Here(BoxFuture<'static, T>),
-    Task(JoinHandle<T>),
+    Working(Working<T>),
+}
+
+/// What is to be done, and where it goes on if it has begun and is dropped.
+pub(crate) struct Working<T: Send + 'static> {
+    future: Option<BoxFuture<'static, T>>,
+    runtime: Option<Handle>,
+}
+
+impl<T: Send + 'static> ToTheEnd<T> {
+    pub(crate) fn new(future: BoxFuture<'static, T>) -> Self {
+        Self::Working(Working { future: Some(future), runtime: None })
+    }
 }
 
 impl<T: Send + Unpin + 'static> Future for ToTheEnd<T> {
-    type Output = Result<T>;
+    type Output = T;
 
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<T>> {
-        loop {
-            match &mut *self {
-                Self::Ready(result) => {
-                    return Poll::Ready(
-                        result.take().ok_or_else(|| Error::new(ErrorKind::Unavailable, "polled twice")),
-                    );
-                }
-                Self::Here(future) => match future.as_mut().poll(cx) {
-                    Poll::Ready(result) => return Poll::Ready(Ok(result)),
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<T> {
+        let output = match &mut *self {
+            Self::Ready(output) => output.take(),
+            Self::Working(Working { future, runtime }) => {
+                // Back only if it does not unwind.
+                let Some(mut work) = future.take() else { panic!("polled after it unwound") };
+                match work.as_mut().poll(cx) {
+                    Poll::Ready(output) => Some(output),
                     Poll::Pending => {
-                        let Ok(runtime) = tokio::runtime::Handle::try_current() else { return Poll::Pending };
-                        let Self::Here(future) = std::mem::replace(&mut *self, Self::Ready(None)) else {
-                            unreachable!("it was just polled")
-                        };
-                        *self = Self::Task(runtime.spawn(future));
+                        *future = Some(work);
+                        if runtime.is_none() {
+                            *runtime = Handle::try_current().ok();
+                        }
+                        return Poll::Pending;
                     }
-                },
-                Self::Task(task) => {
-                    return Pin::new(task).poll(cx).map_err(|error| {
-                        Error::new(ErrorKind::Unavailable, "the commit was cut off").caused_by(error)
-                    });
                 }
             }
+        };
+        *self = Self::Ready(None);
+        let Some(output) = output else { panic!("polled after it was ready") };
+        Poll::Ready(output)
+    }
+}
+
+impl<T: Send + 'static> Drop for Working<T> {
+    fn drop(&mut self) {
+        if let (Some(future), Some(runtime)) = (self.future.take(), self.runtime.take()) {
+            runtime.spawn(future);
         }
     }
 }
 
-impl<T> fmt::Debug for ToTheEnd<T> {
+impl<T: Send + 'static> fmt::Debug for ToTheEnd<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("ToTheEnd")
     }

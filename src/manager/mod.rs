@@ -207,5 +207,5 @@ impl fmt::Debug for SessionManager {
 
 /// Drives work on a store to its end even if whoever waits for it is dropped.
 pub(crate) async fn to_the_end<T: Send + Unpin + 'static>(work: BoxFuture<'static, Result<T>>) -> Result<T> {
-    ToTheEnd::Here(work).await?
+    ToTheEnd::new(work).await
 }
