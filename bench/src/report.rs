@@ -90,8 +90,18 @@ pub(crate) fn write(sections: &[Section], full: bool) -> Result<()> {
 
 /// The versions of those compared, as the lock file has them.
 fn versions() -> String {
-    const COMPARED: [&str; 7] =
-        ["actix-session", "actix-web", "axum", "axum_session", "cloakroom", "tokio", "tower-sessions"];
+    const COMPARED: [&str; 10] = [
+        "actix-session",
+        "actix-web",
+        "axum",
+        "axum_session",
+        "axum_session_redispool",
+        "cloakroom",
+        "tokio",
+        "tower-sessions",
+        "tower-sessions-redis-store",
+        "tower-sessions-rusqlite-store",
+    ];
     let lock = include_str!("../Cargo.lock");
     let mut found = Vec::new();
     let mut lines = lock.lines();
@@ -102,7 +112,13 @@ fn versions() -> String {
             found.push(format!("{name} {}", version.trim_matches('"')));
         }
     }
-    format!("Versions: {}.", found.join(", "))
+    format!(
+        "Versions: {}. Each peer is in its newest version that a published store works with: that of tower-sessions for \
+         Redis takes 0.14. The store of axum_session for SQLite is built on another binding than that of tower-sessions, \
+         and no program can have both. Sessions in a file are SQLite's with a write-ahead log, and every write is durable \
+         before it is answered.",
+        found.join(", ")
+    )
 }
 
 /// A number for reading, with a comma for thousands.

@@ -38,8 +38,10 @@ impl<P> Actix<P> {
 /// The same with the types that it comes to.
 pub(super) struct Typed<P, F, I, S, B> {
     prepare: P,
-    types: PhantomData<fn() -> (F, I, S, B)>,
+    types: PhantomData<Types<F, I, S, B>>,
 }
+
+type Types<F, I, S, B> = fn() -> (F, I, S, B);
 
 impl<P, F, I, S, B> Application for Typed<P, F, I, S, B>
 where

@@ -50,14 +50,14 @@ where
 {
     fn new(case: Case, system: SystemRunner, app: S, folder: Option<TempDir>) -> Self {
         let mut subject = Self { system, app, path: Operation::New.path(), cookie: None, _folder: folder };
-        let cookie = subject.send().unwrap_or_else(no_ticket);
+        let cookie = subject.send().map_or_else(no_ticket, pair);
         subject.path = case.operation.path();
         subject.cookie = (case.operation != Operation::New).then(|| shared(&cookie));
         subject
     }
 
     /// Sends a request, reads the answer, and returns the cookie that it set.
-    fn send(&mut self) -> Option<String> {
+    fn send(&mut self) -> Option<HeaderValue> {
         let mut request = TestRequest::get().uri(&self.path);
         if let Some(cookie) = &self.cookie {
             request = request.insert_header((header::COOKIE, cookie.clone()));
@@ -65,8 +65,7 @@ where
         self.system.block_on(async {
             let response = self.app.call(request.to_request()).await.expect("an answer");
             assert!(response.status().is_success(), "{}", response.status());
-            let cookie = response.headers().get(header::SET_COOKIE);
-            let cookie = cookie.and_then(|cookie| Some(pair(cookie.to_str().ok()?).to_owned()));
+            let cookie = response.headers().get(header::SET_COOKIE).cloned();
             let _ = body::to_bytes(response.into_body()).await.map_err(Into::into).expect("a body");
             cookie
         })

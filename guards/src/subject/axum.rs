@@ -39,14 +39,14 @@ impl Application {
         // A router that still waits for its state makes its layers anew for every request.
         let app = app.with_state(());
         let mut subject = Self { runtime, app, path: Operation::New.path(), cookie: None, _folder: folder };
-        let cookie = subject.send().unwrap_or_else(no_ticket);
+        let cookie = subject.send().map_or_else(no_ticket, pair);
         subject.path = case.operation.path();
         subject.cookie = (case.operation != Operation::New).then(|| shared(&cookie));
         subject
     }
 
     /// Sends a request, reads the answer, and returns the cookie that it set.
-    fn send(&mut self) -> Option<String> {
+    fn send(&mut self) -> Option<HeaderValue> {
         let mut request = Request::get(self.path.as_str());
         if let Some(cookie) = &self.cookie {
             request = request.header(header::COOKIE, cookie.clone());
@@ -56,7 +56,7 @@ impl Application {
             let (head, body) = self.app.call(request).await.expect("infallible").into_parts();
             assert!(head.status.is_success(), "{}", head.status);
             body.collect().await.expect("a body");
-            Some(pair(head.headers.get(header::SET_COOKIE)?.to_str().ok()?).to_owned())
+            head.headers.get(header::SET_COOKIE).cloned()
         })
     }
 }

@@ -149,6 +149,7 @@ fn no_ticket() -> String {
 }
 
 /// What a browser sends back of a `Set-Cookie` header.
-fn pair(set_cookie: &str) -> &str {
-    set_cookie.split(';').next().unwrap_or_default()
+fn pair(set_cookie: impl AsRef<[u8]>) -> String {
+    let text = String::from_utf8_lossy(set_cookie.as_ref());
+    text.split(';').next().unwrap_or_default().to_owned()
 }
