@@ -61,6 +61,11 @@ impl Contender {
         self.store == "memory"
     }
 
+    /// Whether it is worth knowing how much memory it takes: a signature on the cookie takes none.
+    pub(crate) fn holds_in_memory(&self) -> bool {
+        self.is_in_memory() && !self.who.ends_with("-signed")
+    }
+
     /// Whether a copy of the cookie sees what was written by another.
     pub(crate) fn keeps_on_the_server(&self) -> bool {
         self.store != "cookie"

@@ -65,7 +65,7 @@ pub(crate) fn hold(contender: &Contender, counts: &[&str]) -> Result<()> {
 
 pub(crate) fn measure(contenders: &[Contender], full: bool) -> Result<Section> {
     let counts: &[usize] = if full { &FULL } else { &USUAL };
-    let contenders: Vec<_> = contenders.iter().filter(|contender| contender.is_in_memory()).collect();
+    let contenders: Vec<_> = contenders.iter().filter(|contender| contender.holds_in_memory()).collect();
     let mut progress = Progress::new("holding", contenders.len() * counts.len());
     let (mut rows, mut lines, mut reads) = (Vec::new(), Vec::new(), Vec::new());
     for contender in contenders {
