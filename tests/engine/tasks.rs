@@ -282,6 +282,41 @@ async fn what_begins_after_a_destroy_is_kept_when_the_commit_under_way_ends() ->
     Ok(())
 }
 
+// What a session begins with is nowhere but in the draft; what comes while it is created is made again on what was created,
+// and all of it is kept if it is created at the second try only.
+#[tokio::test]
+async fn what_comes_while_a_session_is_created_is_kept() -> Result {
+    for fails in [false, true] {
+        let site = Site::new();
+        let mut visitor = Visitor::new();
+        let session = visitor.arrive(&site).await?;
+        for (key, value) in [("a", 1), ("b", 1), ("c", 1)] {
+            session.set(key, value)?;
+        }
+        session.remove("c")?;
+        let stop = site.store.on(Verb::Create).pause_before();
+        if fails {
+            site.store.on(Verb::Create).always().fail_before();
+        }
+        let saving = tokio::spawn({
+            let session = session.clone();
+            async move { session.save().await }
+        });
+        stop.reached().await;
+        session.set("b", 2)?;
+        session.set("d", 2)?;
+        session.remove("a")?;
+        stop.resume();
+        assert_eq!(saving.await.expect("no panic").is_err(), fails);
+        site.store.forget_faults();
+        assert_eq!(error_of(&visitor.leave(&session).await), None);
+        let next = visitor.arrive(&site).await?;
+        assert_eq!(next.keys()?, ["b", "d"], "{fails}");
+        assert_eq!(next.get::<u32>("b")?, Some(2));
+    }
+    Ok(())
+}
+
 fn sealed() -> SessionManager {
     SessionManager::new(CookieStore::new(Secrets::new(["0123456789abcdef0123456789abcdef"]).expect("ok")))
 }
