@@ -2,13 +2,14 @@
 
 use std::fmt;
 use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use tokio::runtime::Handle;
 
 use super::HeaderEdits;
-use crate::error::Error;
+use crate::error::{Error, ErrorKind};
 use crate::manager::SessionManager;
 use crate::session::Session;
 use crate::store::BoxFuture;
@@ -27,8 +28,7 @@ pub struct Committed {
 /// The future of [`Session::commit`]: ready at once where nothing has to be asked of a store.
 ///
 /// Once it has begun it goes on to its end: if it is dropped, as by a client that hangs up, in a task of its own.
-#[derive(Debug)]
-pub struct Commit(ToTheEnd<Committed>);
+pub struct Commit(State);
 
 impl Session {
     /// Commits the session for a response with this status, and answers what changes in its head. For adapters; an
@@ -44,8 +44,11 @@ impl Session {
     /// ```
     pub fn commit(&self, status: u16) -> Commit {
         Commit(match self.manager().finish_at_once(self, status) {
-            Some(committed) => ToTheEnd::Ready(Some(committed)),
-            None => ToTheEnd::new(Box::pin(SessionManager::finish(self.clone(), status))),
+            Some(committed) => State::Ready(Some(committed)),
+            None => {
+                let finish: BoxFuture<'static, Committed> = Box::pin(SessionManager::finish(self.clone(), status));
+                State::Working(Working { future: Some(finish), runtime: None })
+            }
         })
     }
 }
@@ -67,67 +70,61 @@ impl Commit {
     /// ```
     pub fn into_ready(self) -> Result<Committed, Self> {
         match self.0 {
-            ToTheEnd::Ready(Some(committed)) => Ok(committed),
+            State::Ready(Some(committed)) => Ok(committed),
             waiting => Err(Self(waiting)),
         }
     }
+}
+
+/// It goes on in place: a task of its own, which whoever waits would have to wait for, makes a busy server with a distant
+/// store twice as slow.
+enum State {
+    Ready(Option<Committed>),
+    Working(Working),
+}
+
+/// What is to be done, and where it goes on if it has begun and is dropped.
+struct Working {
+    future: Option<BoxFuture<'static, Committed>>,
+    runtime: Option<Handle>,
 }
 
 impl Future for Commit {
     type Output = Committed;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Committed> {
-        Pin::new(&mut self.0).poll(cx)
-    }
-}
-
-/// A future that goes on to its end once it was polled. It does so in place: a task of its own, which whoever waits would
-/// have to wait for, makes a busy server with a distant store twice as slow.
-pub(crate) enum ToTheEnd<T: Send + 'static> {
-    Ready(Option<T>),
-    Working(Working<T>),
-}
-
-/// What is to be done, and where it goes on if it has begun and is dropped.
-pub(crate) struct Working<T: Send + 'static> {
-    future: Option<BoxFuture<'static, T>>,
-    runtime: Option<Handle>,
-}
-
-impl<T: Send + 'static> ToTheEnd<T> {
-    pub(crate) fn new(future: BoxFuture<'static, T>) -> Self {
-        Self::Working(Working { future: Some(future), runtime: None })
-    }
-}
-
-impl<T: Send + Unpin + 'static> Future for ToTheEnd<T> {
-    type Output = T;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<T> {
-        let output = match &mut *self {
-            Self::Ready(output) => output.take(),
-            Self::Working(Working { future, runtime }) => {
-                // Back only if it does not unwind.
-                let Some(mut work) = future.take() else { panic!("polled after it unwound") };
-                match work.as_mut().poll(cx) {
-                    Poll::Ready(output) => Some(output),
-                    Poll::Pending => {
-                        *future = Some(work);
-                        if runtime.is_none() {
-                            *runtime = Handle::try_current().ok();
-                        }
-                        return Poll::Pending;
-                    }
-                }
-            }
+        let committed = match &mut self.0 {
+            State::Ready(committed) => committed.take(),
+            State::Working(working) => Some(ready!(working.poll(cx))),
         };
-        *self = Self::Ready(None);
-        let Some(output) = output else { panic!("polled after it was ready") };
-        Poll::Ready(output)
+        self.0 = State::Ready(None);
+        let Some(committed) = committed else { panic!("polled after it was ready") };
+        Poll::Ready(committed)
     }
 }
 
-impl<T: Send + 'static> Drop for Working<T> {
+impl Working {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Committed> {
+        let Some(mut future) = self.future.take() else { return Poll::Ready(Committed::default()) };
+        // A change that is made again is the application's code: if it panics, that is an answer, too.
+        match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx))) {
+            Ok(Poll::Ready(committed)) => Poll::Ready(committed),
+            Ok(Poll::Pending) => {
+                self.future = Some(future);
+                if self.runtime.is_none() {
+                    self.runtime = Handle::try_current().ok();
+                }
+                Poll::Pending
+            }
+            Err(_) => {
+                let error = Error::new(ErrorKind::Unavailable, "the commit panicked");
+                Poll::Ready(Committed { edits: HeaderEdits::default(), error: Some(error) })
+            }
+        }
+    }
+}
+
+impl Drop for Working {
     fn drop(&mut self) {
         if let (Some(future), Some(runtime)) = (self.future.take(), self.runtime.take()) {
             runtime.spawn(future);
@@ -135,8 +132,8 @@ impl<T: Send + 'static> Drop for Working<T> {
     }
 }
 
-impl<T: Send + 'static> fmt::Debug for ToTheEnd<T> {
+impl fmt::Debug for Commit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("ToTheEnd")
+        f.write_str("Commit")
     }
 }

@@ -23,7 +23,6 @@ pub use crate::http::SessionBody;
 pub use answer::ErrorAnswer;
 pub use arrival::Arrival;
 pub use body::BodySession;
-pub(crate) use commit::ToTheEnd;
 pub use commit::{Commit, Committed};
 pub(crate) use edits::TicketChange;
 pub use edits::{HeaderEdits, ResponseHead};

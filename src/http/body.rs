@@ -31,7 +31,8 @@ pin_project! {
 }
 
 impl<B> SessionBody<B> {
-    /// A body that goes on with its session. One whose size is known is there already, and changes no session.
+    /// A body that goes on with its session. One whose size is known is taken to be there already, and goes without: what it
+    /// changes it would have to save itself.
     ///
     /// ```
     /// use cloakroom::adapter::{BodySession, SessionBody};

@@ -74,7 +74,7 @@ impl SessionManager {
     /// What a response head needs where nothing has to be asked of the store: the way of nearly every request.
     pub(crate) fn finish_at_once(&self, session: &Session, status: u16) -> Option<Committed> {
         let edits = session.finish(|open| {
-            if open.is_saving {
+            if open.is_saving || open.stale {
                 return Ok(None);
             }
             self.roll_back(open, status);
@@ -292,11 +292,10 @@ impl SessionManager {
         Ok(now.since(drawn) >= interval)
     }
 
-    /// Whether a request that only read has something to do for its session. What counts is when it came, which saves asking
-    /// for the time once more.
+    /// Whether a request that only read has something to do for its session.
     fn is_due(&self, open: &Open) -> Result<bool> {
         let Some(held) = &open.held else { return Ok(false) };
-        let (now, record) = (open.at, held.record());
+        let (now, record) = (self.now(), held.record());
         let renews = matches!(held, Held::Kept(_)) && self.renewal_due(record, &open.draft, now)?;
         Ok(renews || open.reseal || self.touch_due(record, &open.draft, now)?)
     }

@@ -15,7 +15,9 @@ mod sealed;
 mod sweeper;
 
 use std::fmt;
+use std::future::poll_fn;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 pub use backend::Backend;
@@ -24,7 +26,7 @@ pub use end::{Cursor, SessionInfo, SessionPage};
 pub(crate) use open::{Loaded, Search};
 pub(crate) use patience::Patience;
 
-use crate::adapter::{RequestHead, ToTheEnd};
+use crate::adapter::RequestHead;
 use crate::clock::{Clock, SystemClock, Timestamp};
 use crate::cookie::Cookie;
 use crate::error::{Error, ErrorKind, Result};
@@ -205,7 +207,13 @@ impl fmt::Debug for SessionManager {
     }
 }
 
-/// Drives work on a store to its end even if whoever waits for it is dropped.
-pub(crate) async fn to_the_end<T: Send + Unpin + 'static>(work: BoxFuture<'static, Result<T>>) -> Result<T> {
-    ToTheEnd::new(work).await
+/// Drives work on a store to its end even if whoever waits for it is dropped, or does something else meanwhile: if it has to
+/// wait, in a task of its own.
+pub(crate) async fn to_the_end<T: Send + 'static>(mut work: BoxFuture<'static, Result<T>>) -> Result<T> {
+    if let Poll::Ready(result) = poll_fn(|cx| Poll::Ready(work.as_mut().poll(cx))).await {
+        return result;
+    }
+    let Ok(runtime) = tokio::runtime::Handle::try_current() else { return work.await };
+    let cut_off = |error| Error::new(ErrorKind::Unavailable, "the commit was cut off").caused_by(error);
+    runtime.spawn(work).await.map_err(cut_off)?
 }

@@ -47,8 +47,7 @@ pub(crate) struct Search {
 impl SessionManager {
     /// Opens the session of a request, an empty one where no ticket opens any, as far as nobody has to be waited for.
     pub(crate) fn load_at_once(&self, session: &Session) -> Result<Loaded> {
-        let now = self.now();
-        let mut open = Box::new(Open::empty(self.settings().record_limit, now));
+        let mut open = Box::new(Open::empty(self.settings().record_limit));
         let store = match &self.0.keeper {
             Keeper::Store(store) => store,
             Keeper::Sealed(sealer, None) => {
@@ -61,6 +60,7 @@ impl SessionManager {
             }
         };
         let mut tickets = self.tickets(session, &mut open);
+        let now = self.now();
         for place in &mut tickets {
             let Some((channel, token)) = place.take() else { break };
             let key = token.store_key();

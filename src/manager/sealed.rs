@@ -32,7 +32,7 @@ impl SessionManager {
     /// Opens the session that a request brought; an empty one where it brought none that the seal holds for.
     pub(super) fn unseal_at_once(&self, sealer: &Sealer, session: &Session, open: &mut Open) {
         let mut sealed = None;
-        open.cookie_sent = self.each_sealed(sealer, session, open.at, |one| {
+        open.cookie_sent = self.each_sealed(sealer, session, self.now(), |one| {
             sealed = Some(one);
             true
         });
@@ -43,7 +43,7 @@ impl SessionManager {
 
     /// The same where a register knows which sessions are live: if the first is not, there may be another.
     pub(super) async fn unseal(&self, sealer: &Sealer, session: &Session, open: &mut Open) -> Result<()> {
-        let now = open.at;
+        let now = self.now();
         let mut all = Vec::new();
         open.cookie_sent = self.each_sealed(sealer, session, now, |one| {
             all.push(one);

@@ -58,8 +58,10 @@ impl Ciphers {
 
     /// The cipher of a salt that somebody sent.
     pub(super) fn for_opening(&self, salt: [u8; SALT]) -> Arc<Salted> {
-        let known = self.opened.read().unwrap_or_else(PoisonError::into_inner);
-        let known = known.iter().find(|known| known.salt == salt).map(Arc::clone);
+        let opened = self.opened.read().unwrap_or_else(PoisonError::into_inner);
+        let known = opened.iter().find(|known| known.salt == salt).map(Arc::clone);
+        // A stranger's salt takes its time, in which nobody waits for the lock.
+        drop(opened);
         known.unwrap_or_else(|| Arc::new(self.salted(salt)))
     }
 

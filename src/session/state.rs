@@ -6,7 +6,6 @@ use std::time::Duration;
 use super::draft::{ChangeLog, Draft};
 use super::flash::Flashing;
 use crate::adapter::TicketChange;
-use crate::clock::Timestamp;
 use crate::error::{Error, ErrorKind, Result};
 use crate::lifetime::Lifetime;
 use crate::record::{Handle, Record, Space, Values};
@@ -91,8 +90,6 @@ pub(crate) enum Reply {
 
 #[derive(Debug)]
 pub(crate) struct Open {
-    /// When it was opened.
-    pub(crate) at: Timestamp,
     pub(crate) held: Option<Held>,
     /// Whether a sealed session should be sealed again, because an older secret had sealed it.
     pub(crate) reseal: bool,
@@ -127,9 +124,8 @@ pub(crate) struct Open {
 }
 
 impl Open {
-    pub(crate) fn empty(limit: usize, now: Timestamp) -> Self {
+    pub(crate) fn empty(limit: usize) -> Self {
         Self {
-            at: now,
             held: None,
             reseal: false,
             channel: Channel::Cookie,
@@ -247,9 +243,9 @@ impl Open {
     }
 
     /// Whether what is committed next is the whole draft, as the first record of a session: then nobody can have changed it
-    /// meanwhile. While a commit is under way, that may already have begun it.
+    /// meanwhile. A commit that is under way may already have begun it, and makes the draft anew when it ends.
     fn begins(&self) -> bool {
-        self.held.is_none() && !self.is_saving
+        self.held.is_none() && !self.is_saving && !self.stale
     }
 
     /// Removes a value; what is not there is nothing to commit.

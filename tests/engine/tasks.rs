@@ -1,5 +1,6 @@
 //! What tasks of one request do at the same time, and what comes of it.
 
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use cloakroom::testing::Verb;
@@ -314,6 +315,60 @@ async fn what_comes_while_a_session_is_created_is_kept() -> Result {
         assert_eq!(next.keys()?, ["b", "d"], "{fails}");
         assert_eq!(next.get::<u32>("b")?, Some(2));
     }
+    Ok(())
+}
+
+/// Changes a value by a closure that does something else, too, when it is run again after a commit.
+fn again(session: &Session, meanwhile: impl Fn(&Session) + Send + 'static) -> Result {
+    let (inner, runs) = (session.clone(), AtomicU32::new(0));
+    let count = move |n: Option<u32>| {
+        if runs.fetch_add(1, Ordering::Relaxed) == 1 {
+            meanwhile(&inner);
+        }
+        n.unwrap_or(0) + 1
+    };
+    session.update("n", count).map(drop)
+}
+
+#[tokio::test]
+async fn what_is_set_while_a_change_is_made_again_after_a_destroy_is_kept() -> Result {
+    let site = Site::new();
+    let mut visitor = Visitor::with(&site, &[("a", 1)]).await?;
+    let session = visitor.arrive(&site).await?;
+    session.destroy()?;
+    let stop = site.store.on(Verb::Delete).pause_before();
+    let saving = tokio::spawn({
+        let session = session.clone();
+        async move { session.save().await }
+    });
+    stop.reached().await;
+    again(&session, |session| session.set("x", 1).expect("there is room"))?;
+    stop.resume();
+    saving.await.expect("no panic")?;
+    visitor.leave(&session).await;
+    assert_eq!(visitor.arrive(&site).await?.keys()?, ["n", "x"]);
+    Ok(())
+}
+
+#[tokio::test]
+async fn no_head_goes_out_while_a_change_is_made_again() -> Result {
+    let site = Site::with(|builder| builder.roll_back_on(|status| status >= 500));
+    let visitor = Visitor::with(&site, &[("a", 1)]).await?;
+    let session = visitor.arrive(&site).await?;
+    session.set("b", 1)?;
+    let stop = site.store.on(Verb::Swap).pause_before();
+    let saving = tokio::spawn({
+        let session = session.clone();
+        async move { session.save().await }
+    });
+    stop.reached().await;
+    let (ready, is_ready) = std::sync::mpsc::channel();
+    again(&session, move |session| {
+        let _ = ready.send(session.commit(500).into_ready().is_ok());
+    })?;
+    stop.resume();
+    saving.await.expect("no panic")?;
+    assert_eq!(is_ready.try_recv(), Ok(false), "what is made again could not be discarded with it");
     Ok(())
 }
 
