@@ -74,6 +74,8 @@ impl SessionManager {
     /// What a response head needs where nothing has to be asked of the store: the way of nearly every request.
     pub(crate) fn finish_at_once(&self, session: &Session, status: u16) -> Option<Committed> {
         let edits = session.finish(|open| {
+            // What another task is saving may still have a ticket to give out, and what is being made again cannot be
+            // discarded.
             if open.is_saving || open.stale {
                 return Ok(None);
             }

@@ -27,9 +27,10 @@ pub(super) struct Ciphers {
     /// Derives the key of each salt.
     derive: Hmac<Sha256>,
     seals: AtomicU64,
-    /// What seals is the last one that was drawn here; the others are those of other processes.
+    /// The last one that was drawn here.
     sealing: RwLock<Option<Arc<Salted>>>,
-    opened: RwLock<Vec<Arc<Salted>>>,
+    /// That one, and those of other processes.
+    known: RwLock<Vec<Arc<Salted>>>,
 }
 
 /// A cipher, and the salt of its key.
@@ -40,7 +41,7 @@ pub(super) struct Salted {
 
 impl Ciphers {
     pub(super) fn new(derive: Hmac<Sha256>) -> Self {
-        Self { derive, seals: AtomicU64::new(0), sealing: RwLock::default(), opened: RwLock::default() }
+        Self { derive, seals: AtomicU64::new(0), sealing: RwLock::default(), known: RwLock::default() }
     }
 
     /// The cipher for one more seal.
@@ -52,32 +53,38 @@ impl Ciphers {
         }
         let drawn = Arc::new(self.salted(random()));
         *self.sealing.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&drawn));
-        self.keep(&drawn);
+        self.keep(Arc::clone(&drawn));
         drawn
     }
 
-    /// The cipher of a salt that somebody sent.
-    pub(super) fn for_opening(&self, salt: [u8; SALT]) -> Arc<Salted> {
-        let opened = self.opened.read().unwrap_or_else(PoisonError::into_inner);
-        let known = opened.iter().find(|known| known.salt == salt).map(Arc::clone);
-        // A stranger's salt takes its time, in which nobody waits for the lock.
-        drop(opened);
-        known.unwrap_or_else(|| Arc::new(self.salted(salt)))
+    /// Opens something with the cipher of a salt that somebody sent, and keeps that if it does open.
+    pub(super) fn open(&self, salt: [u8; SALT], open: impl FnOnce(&Aes256Gcm) -> bool) -> bool {
+        let known = self.known(salt);
+        if let Some(known) = known {
+            return open(&known.cipher);
+        }
+        let derived = Arc::new(self.salted(salt));
+        let opens = open(&derived.cipher);
+        if opens {
+            self.keep(derived);
+        }
+        opens
     }
 
-    /// Keeps a cipher that has sealed or opened something.
-    pub(super) fn keep(&self, salted: &Arc<Salted>) {
-        let is_known = |known: &[Arc<Salted>]| known.iter().any(|known| known.salt == salted.salt);
-        if is_known(&self.opened.read().unwrap_or_else(PoisonError::into_inner)) {
-            return;
-        }
-        let mut opened = self.opened.write().unwrap_or_else(PoisonError::into_inner);
-        if !is_known(&opened) {
+    fn known(&self, salt: [u8; SALT]) -> Option<Arc<Salted>> {
+        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+        known.iter().find(|known| known.salt == salt).map(Arc::clone)
+    }
+
+    fn keep(&self, salted: Arc<Salted>) {
+        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
+        // Another thread may have been as quick.
+        if known.iter().all(|known| known.salt != salted.salt) {
             // The one that has been known for longest goes; if it is still in use, it comes back.
-            if opened.len() == MOST {
-                opened.remove(0);
+            if known.len() == MOST {
+                known.remove(0);
             }
-            opened.push(Arc::clone(salted));
+            known.push(salted);
         }
     }
 
@@ -108,17 +115,16 @@ mod tests {
     }
 
     #[test]
-    fn what_opened_is_kept_and_what_did_not_is_not() {
+    fn what_opens_is_kept_and_what_does_not_is_not() {
         let ciphers = ciphers();
-        let sealing = ciphers.for_sealing();
-        assert!(Arc::ptr_eq(&ciphers.for_opening(sealing.salt), &sealing));
-        let strange = ciphers.for_opening([1; SALT]);
-        assert!(!Arc::ptr_eq(&ciphers.for_opening([1; SALT]), &strange));
-        ciphers.keep(&strange);
-        assert!(Arc::ptr_eq(&ciphers.for_opening([1; SALT]), &strange));
+        assert!(ciphers.known(ciphers.for_sealing().salt).is_some());
+        assert!(!ciphers.open([1; SALT], |_| false));
+        assert!(ciphers.known([1; SALT]).is_none(), "of a stranger");
+        assert!(ciphers.open([1; SALT], |_| true));
+        assert!(ciphers.known([1; SALT]).is_some(), "of another process");
         for number in 0..100 {
-            ciphers.keep(&ciphers.for_opening([number; SALT]));
+            ciphers.open([number; SALT], |_| true);
         }
-        assert_eq!(ciphers.opened.read().expect("no panic").len(), MOST);
+        assert_eq!(ciphers.known.read().expect("no panic").len(), MOST);
     }
 }

@@ -141,12 +141,12 @@ fn decrypt(keys: &Keys, context: &Context, bytes: &mut [u8]) -> bool {
         let (nonce, rest) = rest.split_first_chunk_mut::<NONCE>()?;
         let (payload, tag) = rest.split_last_chunk_mut::<TAG>()?;
         let (nonce, tag) = (Nonce::from(*nonce), Tag::from(*tag));
-        let salted = keys.encrypting.for_opening(*salt);
-        salted.cipher.decrypt_inout_detached(&nonce, &context.0, payload.into(), &tag).ok()?;
-        keys.encrypting.keep(&salted);
-        Some(())
+        Some(
+            keys.encrypting
+                .open(*salt, |cipher| cipher.decrypt_inout_detached(&nonce, &context.0, payload.into(), &tag).is_ok()),
+        )
     };
-    open().is_some()
+    open().unwrap_or(false)
 }
 
 /// Compares in constant time.

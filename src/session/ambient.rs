@@ -149,3 +149,53 @@ impl Drop for Entered<'_> {
 fn exchange(session: &mut Option<Session>) {
     let _ = CURRENT.try_with(|current| *session = current.replace(session.take()));
 }
+
+#[cfg(test)]
+mod tests {
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+    use std::task::Waker;
+
+    use super::*;
+    use crate::{MemoryStore, SessionManager};
+
+    fn is_current(session: &Session) -> bool {
+        Session::ambient().is_some_and(|current| std::sync::Arc::ptr_eq(&current.0, &session.0))
+    }
+
+    /// Asks which session is current when it is dropped.
+    struct Asks<'a>(&'a Session, &'a Cell<bool>);
+
+    impl Drop for Asks<'_> {
+        fn drop(&mut self) {
+            self.1.set(is_current(self.0));
+        }
+    }
+
+    #[test]
+    fn a_session_is_current_inside_of_its_scope_only() {
+        let sessions = SessionManager::new(MemoryStore::new());
+        let (outer, inner) = (sessions.open(()), sessions.open(()));
+        outer.enter(|| {
+            assert!(is_current(&outer));
+            inner.enter(|| assert!(is_current(&inner)));
+            let unwound = catch_unwind(AssertUnwindSafe(|| inner.enter(|| panic!("of the application"))));
+            assert!(unwound.is_err() && is_current(&outer));
+        });
+        assert!(Session::ambient().is_none());
+    }
+
+    #[test]
+    fn a_scope_is_left_between_polls_and_entered_for_what_is_dropped() {
+        let session = SessionManager::new(MemoryStore::new()).open(());
+        let dropped_inside = Cell::new(false);
+        let asks = Asks(&session, &dropped_inside);
+        let mut scope = Box::pin(session.clone().scope(async move {
+            let _asks = asks;
+            std::future::pending::<()>().await;
+        }));
+        assert!(scope.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+        assert!(Session::ambient().is_none());
+        drop(scope);
+        assert!(dropped_inside.get() && Session::ambient().is_none());
+    }
+}

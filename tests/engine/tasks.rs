@@ -299,11 +299,7 @@ async fn what_comes_while_a_session_is_created_is_kept() -> Result {
         if fails {
             site.store.on(Verb::Create).always().fail_before();
         }
-        let saving = tokio::spawn({
-            let session = session.clone();
-            async move { session.save().await }
-        });
-        stop.reached().await;
+        let saving = save_until(&session, &stop).await;
         session.set("b", 2)?;
         session.set("d", 2)?;
         session.remove("a")?;
@@ -337,11 +333,7 @@ async fn what_is_set_while_a_change_is_made_again_after_a_destroy_is_kept() -> R
     let session = visitor.arrive(&site).await?;
     session.destroy()?;
     let stop = site.store.on(Verb::Delete).pause_before();
-    let saving = tokio::spawn({
-        let session = session.clone();
-        async move { session.save().await }
-    });
-    stop.reached().await;
+    let saving = save_until(&session, &stop).await;
     again(&session, |session| session.set("x", 1).expect("there is room"))?;
     stop.resume();
     saving.await.expect("no panic")?;
@@ -357,11 +349,7 @@ async fn no_head_goes_out_while_a_change_is_made_again() -> Result {
     let session = visitor.arrive(&site).await?;
     session.set("b", 1)?;
     let stop = site.store.on(Verb::Swap).pause_before();
-    let saving = tokio::spawn({
-        let session = session.clone();
-        async move { session.save().await }
-    });
-    stop.reached().await;
+    let saving = save_until(&session, &stop).await;
     let (ready, is_ready) = std::sync::mpsc::channel();
     again(&session, move |session| {
         let _ = ready.send(session.commit(500).into_ready().is_ok());
@@ -369,6 +357,21 @@ async fn no_head_goes_out_while_a_change_is_made_again() -> Result {
     stop.resume();
     saving.await.expect("no panic")?;
     assert_eq!(is_ready.try_recv(), Ok(false), "what is made again could not be discarded with it");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_change_that_panics_when_it_is_made_again_is_answered_as_an_error() -> Result {
+    let site = Site::new();
+    let mut visitor = Visitor::with(&site, &[("a", 1)]).await?;
+    let session = visitor.arrive(&site).await?;
+    again(&session, |_| panic!("of the application"))?;
+    let stop = site.store.on(Verb::Swap).pause_before();
+    let task = commit_until(&session, &stop).await;
+    visitor.visit(&site, |other| other.set("a", 2)).await?;
+    stop.resume();
+    assert_eq!(error_of(&task.await.expect("the commit does not panic")), Some(ErrorKind::Unavailable));
+    assert_eq!(visitor.arrive(&site).await?.keys()?, ["a"]);
     Ok(())
 }
 

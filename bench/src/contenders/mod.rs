@@ -7,7 +7,6 @@ mod axum_session;
 mod cloakroom;
 mod nothing;
 mod tower_sessions;
-mod tower_sessions_0_14;
 
 use std::net::TcpListener;
 use std::path::PathBuf;
@@ -124,7 +123,7 @@ pub(crate) fn all() -> Vec<Contender> {
         all.extend([
             cloakroom::on_axum(Kept::Redis(url.clone())),
             cloakroom::on_actix(Kept::Redis(url.clone())),
-            tower_sessions_0_14::redis(url.clone()),
+            tower_sessions::redis(url.clone()),
             axum_session::redis(url.clone()),
             actix_session::redis(url),
         ]);

@@ -1,11 +1,7 @@
 //! The same handlers without a session, behind a layer that does nothing.
 
-use std::future::{Ready, ready};
-use std::task::{Context, Poll};
-
-use actix_service::{Service, Transform};
-use actix_web::dev::{ServiceRequest, ServiceResponse};
-use actix_web::{App, Error, web};
+use actix_web::middleware::Identity;
+use actix_web::{App, web};
 use axum::Router;
 use axum::routing::get;
 
@@ -33,41 +29,7 @@ pub(super) fn on_actix() -> Contender {
             .route("/read", web::get().to(|| async { EMAIL.1.to_owned() }))
             .route("/write", web::get().to(|| async { 1.to_string() }))
             .route("/fill", web::get().to(|| async { "ok" }))
-            .wrap(Nothing)
+            .wrap(Identity::default())
     };
     Contender::new(ACTIX, "none", ACTIX, Actix(async move || app).into_application())
-}
-
-/// A middleware that passes everything on.
-struct Nothing;
-
-impl<S, B> Transform<S, ServiceRequest> for Nothing
-where
-    S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error>,
-{
-    type Response = ServiceResponse<B>;
-    type Error = Error;
-    type Transform = Passing<S>;
-    type InitError = ();
-    type Future = Ready<Result<Passing<S>, ()>>;
-
-    fn new_transform(&self, service: S) -> Self::Future {
-        ready(Ok(Passing(service)))
-    }
-}
-
-struct Passing<S>(S);
-
-impl<S: Service<ServiceRequest>> Service<ServiceRequest> for Passing<S> {
-    type Response = S::Response;
-    type Error = S::Error;
-    type Future = S::Future;
-
-    fn poll_ready(&self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
-        self.0.poll_ready(cx)
-    }
-
-    fn call(&self, request: ServiceRequest) -> Self::Future {
-        self.0.call(request)
-    }
 }

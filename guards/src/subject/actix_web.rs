@@ -1,12 +1,10 @@
 //! Applications on actix-web.
 
-use std::future::{Ready, ready};
-use std::task::{Context, Poll};
-
 use actix_http::Request;
 use actix_web::body::{self, MessageBody};
-use actix_web::dev::{Service, ServiceRequest, ServiceResponse, Transform};
+use actix_web::dev::{Service, ServiceResponse};
 use actix_web::http::header::{self, HeaderValue};
+use actix_web::middleware::Identity;
 use actix_web::rt::{System, SystemRunner};
 use actix_web::test::{self, TestRequest};
 use actix_web::{App, Error, web};
@@ -36,7 +34,7 @@ pub(super) fn application(case: Case, redis: &str) -> Box<dyn Subject> {
         }
         None => {
             let app = app.route("/read", web::get().to(read_nothing)).route("/write", web::get().to(write_nothing));
-            let app = app.route("/new", web::get().to(write_nothing)).wrap(Nothing);
+            let app = app.route("/new", web::get().to(write_nothing)).wrap(Identity::default());
             let app = system.block_on(test::init_service(app));
             Box::new(Application::new(case, system, app, None))
         }
@@ -89,38 +87,4 @@ fn shared(text: &str) -> HeaderValue {
     let value = HeaderValue::from_str(text).expect("a header");
     let _ = value.clone();
     value
-}
-
-/// A middleware that passes everything on.
-struct Nothing;
-
-impl<S, B> Transform<S, ServiceRequest> for Nothing
-where
-    S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error>,
-{
-    type Response = ServiceResponse<B>;
-    type Error = Error;
-    type Transform = Passing<S>;
-    type InitError = ();
-    type Future = Ready<Result<Passing<S>, ()>>;
-
-    fn new_transform(&self, service: S) -> Self::Future {
-        ready(Ok(Passing(service)))
-    }
-}
-
-struct Passing<S>(S);
-
-impl<S: Service<ServiceRequest>> Service<ServiceRequest> for Passing<S> {
-    type Response = S::Response;
-    type Error = S::Error;
-    type Future = S::Future;
-
-    fn poll_ready(&self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
-        self.0.poll_ready(cx)
-    }
-
-    fn call(&self, request: ServiceRequest) -> Self::Future {
-        self.0.call(request)
-    }
 }

@@ -289,6 +289,7 @@ impl MemoryStore {
                 place.insert(self.slot(key, record, now));
                 return Ok(Created::Created);
             }
+            // Counted all the same: room is made for it, or that counts it off.
             Entry::Vacant(_) => {}
         }
         let mut removed = Removed::new();
