@@ -139,3 +139,39 @@ impl<B> fmt::Debug for SessionBody<B> {
         f.debug_struct("SessionBody").field("session", &self.session).finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::task::Waker;
+
+    use super::*;
+    use crate::session::Session;
+    use crate::{MemoryStore, SessionManager};
+
+    /// Ends at once, if there is a session meanwhile.
+    struct WithSession(SizeHint);
+
+    impl Body for WithSession {
+        type Data = Bytes;
+        type Error = BoxError;
+
+        fn poll_frame(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+            if Session::ambient().is_some() { Poll::Ready(None) } else { Poll::Pending }
+        }
+
+        fn size_hint(&self) -> SizeHint {
+            self.0.clone()
+        }
+    }
+
+    #[tokio::test]
+    async fn a_body_goes_with_its_session_unless_its_size_is_known() {
+        let session = SessionManager::new(MemoryStore::new()).open(());
+        session.load().await.expect("memory answers");
+        for (size, goes_along) in [(SizeHint::default(), true), (SizeHint::with_exact(3), false)] {
+            let mut body = SessionBody::new(WithSession(size), BodySession::of(&session));
+            let polled = Pin::new(&mut body).poll_frame(&mut Context::from_waker(Waker::noop()));
+            assert_eq!(polled.is_ready(), goes_along);
+        }
+    }
+}
