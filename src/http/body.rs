@@ -160,7 +160,7 @@ mod tests {
         }
 
         fn size_hint(&self) -> SizeHint {
-            self.0.clone()
+            self.0
         }
     }
 
