@@ -139,7 +139,7 @@ async fn an_index_cleans_itself() -> Result {
         server.ask(&["EVAL", script, "1", name]);
     };
 
-    let lost = abandon().await?;
+    abandon().await?;
     let name = user_index().expect("ana's index");
     assert_eq!(index(&store).find_by_user("ana", now).await?, []);
     assert_eq!(noted(&name), 1, "a record that is just being written is not forgotten");
@@ -149,7 +149,6 @@ async fn an_index_cleans_itself() -> Result {
 
     abandon().await?;
     age(&name);
-    age(&format!("cloakroom:h:{}", lost.handle));
     index(&store).sweep(now).await?;
     assert_eq!(user_index(), None, "swept, it is forgotten");
 
@@ -161,6 +160,72 @@ async fn an_index_cleans_itself() -> Result {
     put(&store, &live(Some("ana"))).await?;
     assert_eq!(noted(&name), 1, "grown, it is tidied");
     assert_eq!(index(&store).find_by_user("ana", now).await?.len(), 1);
+    Ok(())
+}
+
+/// The same for a handle, whose first record is noted apart from its others.
+// behaviour 131
+#[tokio::test]
+async fn the_index_of_a_handle_cleans_itself() -> Result {
+    let server = Redis::start();
+    let store = later(&server.url());
+    let now = Timestamp::now();
+    let record = live(None);
+    let key = put(&store, &record).await?;
+    let [name, handle] = names(&key, &record);
+    let found = async || Ok::<_, cloakroom::Error>(index(&store).find_by_handle(record.handle, now).await?.len());
+    let is_noted = || server.ask(&["EXISTS", &handle]) == "1";
+    // As if it had been noted an hour ago.
+    let age = || {
+        let left: u64 = server.ask(&["PTTL", &handle]).parse().expect("milliseconds");
+        server.ask(&["PEXPIRE", &handle, &(left - 3_600_000).to_string()]);
+    };
+
+    server.ask(&["DEL", &name]);
+    assert_eq!(found().await?, 0);
+    assert!(is_noted(), "a record that is just being written is not forgotten");
+    age();
+    index(&store).find_by_user("ana", now).await?;
+    assert!(is_noted(), "nothing else forgets it");
+    assert_eq!(found().await?, 0);
+    assert!(!is_noted(), "read, it is forgotten");
+
+    store.create(&key, &record, now).await?;
+    age();
+    index(&store).sweep(now).await?;
+    assert!(is_noted(), "what is there is not swept");
+    server.ask(&["DEL", &name]);
+    index(&store).sweep(now).await?;
+    assert!(!is_noted(), "swept, it is forgotten");
+    Ok(())
+}
+
+/// While a session is renewed, its handle has two records, and in the end the later one alone.
+#[tokio::test]
+async fn a_handle_finds_all_its_records() -> Result {
+    let server = Redis::start();
+    let store = later(&server.url());
+    let now = Timestamp::now();
+    let record = live(None);
+    let mut keys = Vec::new();
+    for _ in 0..3 {
+        keys.push(put(&store, &record).await?);
+    }
+    while !keys.is_empty() {
+        let mut found: Vec<_> = index(&store).find_by_handle(record.handle, now).await?;
+        found.sort_unstable_by_key(|found| found.key);
+        let mut expected = keys.clone();
+        expected.sort_unstable();
+        assert_eq!(found.iter().map(|found| found.key).collect::<Vec<_>>(), expected);
+        store.delete(&keys.remove(0), now).await?;
+    }
+    assert_eq!(server.ask(&["DBSIZE"]), "0");
+    // One that lives longer is still found when the time of the first one's note is over.
+    let key = put(&store, &record).await?;
+    let longer = with(rewritten(&record), |record| record.absolute_deadline = record.absolute_deadline + HOUR * 24);
+    store.swap(&key, record.revision, &longer, now).await?;
+    server.ask(&["DEL", &names(&key, &record)[1]]);
+    assert_eq!(index(&store).find_by_handle(record.handle, now).await?.len(), 1);
     Ok(())
 }
 

@@ -120,8 +120,9 @@ async fn another_type_under_our_key_is_unreadable() -> Result {
     assert_eq!((index(&store).count(now).await?, index(&store).sweep(now).await?), (1, 0));
     // The same for an index.
     server.ask(&["DEL", &handle]);
-    server.ask(&["SET", &handle, "x"]);
+    server.ask(&["RPUSH", &handle, "x"]);
     assert_eq!(kind(index(&store).find_by_handle(record.handle, now).await), ErrorKind::Decode);
+    server.ask(&["SET", &handle.replace(":h:", ":o:"), "x"]);
     assert_eq!(kind(store.create(&new_key(), &record, now).await), ErrorKind::Decode, "it would not be found");
     Ok(())
 }

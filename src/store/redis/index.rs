@@ -1,12 +1,15 @@
 //! Users and handles. An index is a hash from records' keys to when they were noted, apart from the records because no
-//! step on a cluster touches two keys: what it names is verified by reading it, and what is stale is forgotten then.
+//! step on a cluster touches two keys: what it names is verified by reading it, and what is stale is forgotten then. Most
+//! sessions have one record all their life, so the first one of a handle has a string of its own, which takes no script.
 
-use futures_util::future::{join, join_all};
+use std::time::Duration;
+
+use futures_util::future::{join, join_all, join3};
 use redis::{Cmd, Value};
 
 use super::failure::{failed, unexpected};
 use super::scan::STEP;
-use super::script::{FORGET, INDEX};
+use super::script::{FORGET, INDEX, RELEASE};
 use super::{RedisStore, SLACK, kept_for, millis};
 use crate::clock::Timestamp;
 use crate::error::{ErrorKind, Result};
@@ -18,20 +21,51 @@ use crate::token::StoreKey;
 /// there costs no more than it cost to write them.
 const TIDY: i64 = 64;
 
+/// Where keys of records are noted: in a hash, and the first of a handle in a string.
+pub(super) struct Index {
+    pub(super) first: Option<String>,
+    pub(super) others: String,
+}
+
 impl RedisStore {
     /// Puts a record into the indexes of its user and its handle, until its absolute deadline, so that no touch has to
     /// move it.
     pub(super) async fn note(&self, key: &StoreKey, record: &Record, now: Timestamp) -> Result<()> {
         let kept = kept_for(record.absolute_deadline, now);
-        let of_user = async {
-            match &record.user {
-                Some(user) => self.note_in(&self.names.user(user), key, kept).await,
-                None => Ok(()),
-            }
+        let first = self.first_of_handle(key, record, kept);
+        let of_handle = async {
+            let first = self.link.once(&first).await.map_err(failed)?;
+            self.or_among_others(first, key, record, kept).await
         };
-        let handle = self.names.handle(record.handle);
-        let (of_user, of_handle) = join(of_user, self.note_in(&handle, key, kept)).await;
+        let (of_user, of_handle) = join(self.note_of_user(key, record, kept), of_handle).await;
         of_user.and(of_handle)
+    }
+
+    pub(super) async fn note_of_user(&self, key: &StoreKey, record: &Record, kept: u64) -> Result<()> {
+        match &record.user {
+            Some(user) => self.note_in(&self.names.user(user), key, kept).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Notes a record as the first of its handle, unless there is one. What it writes ends with how long it is kept, so that
+    /// the time that is left tells its age.
+    pub(super) fn first_of_handle(&self, key: &StoreKey, record: &Record, kept: u64) -> Cmd {
+        let mut noted = [0; 40];
+        noted[..32].copy_from_slice(key.as_bytes());
+        noted[32..].copy_from_slice(&kept.to_le_bytes());
+        let mut set = Cmd::new();
+        set.arg("SET").arg(self.names.handle(record.handle)).arg(&noted).arg("PX").arg(kept).arg("NX");
+        set
+    }
+
+    /// Goes on from the answer to [`first_of_handle`](Self::first_of_handle): a handle that has a first record has others.
+    pub(super) async fn or_among_others(&self, first: Value, key: &StoreKey, record: &Record, kept: u64) -> Result<()> {
+        match first {
+            Value::Okay => Ok(()),
+            Value::Nil => self.note_in(&self.names.others(record.handle), key, kept).await,
+            _ => Err(unexpected()),
+        }
     }
 
     async fn note_in(&self, index: &str, key: &StoreKey, kept: u64) -> Result<()> {
@@ -51,8 +85,8 @@ impl RedisStore {
                 self.unnote_in(&self.names.user(user), key).await;
             }
         };
-        let handle = self.names.handle(record.handle);
-        join(of_user, self.unnote_in(&handle, key)).await;
+        let (first, others) = (self.names.handle(record.handle), self.names.others(record.handle));
+        let _ = join3(of_user, self.release(&first, key, Duration::ZERO), self.unnote_in(&others, key)).await;
     }
 
     /// Says that a record was deleted. If that fails, whoever waits for it finds out by asking.
@@ -81,7 +115,7 @@ impl RedisStore {
     /// All records that an index names and that are what it says, as of one instant.
     pub(super) async fn find(
         &self,
-        index: &str,
+        index: &Index,
         now: Timestamp,
         wanted: impl Fn(&Record) -> bool,
     ) -> Result<Vec<Found>> {
@@ -102,7 +136,7 @@ impl RedisStore {
             let current = self.named(index).await?;
             if current == known {
                 // To forget is no part of finding: if it fails, it is done another time.
-                let _ = self.forget(index, &stale).await;
+                let _ = self.forget_in(index, &stale).await;
                 return Ok(found);
             }
             known = current;
@@ -118,20 +152,43 @@ impl RedisStore {
     }
 
     /// The keys of records that an index names, in their order.
-    async fn named(&self, index: &str) -> Result<Vec<StoreKey>> {
+    async fn named(&self, index: &Index) -> Result<Vec<StoreKey>> {
+        let first = async {
+            match &index.first {
+                Some(first) => self.named_first(first).await,
+                None => Ok(None),
+            }
+        };
+        let (first, others) = join(first, self.named_in(&index.others)).await;
+        let mut keys = others?;
+        keys.extend(first?);
+        keys.sort_unstable();
+        keys.dedup();
+        Ok(keys)
+    }
+
+    async fn named_first(&self, first: &str) -> Result<Option<StoreKey>> {
+        let mut get = Cmd::new();
+        get.arg("GET").arg(first);
+        match self.link.again(&get).await.map_err(failed)? {
+            Value::Nil => Ok(None),
+            Value::BulkString(noted) => Ok(noted.first_chunk().copied().map(StoreKey::from_bytes)),
+            _ => Err(unexpected()),
+        }
+    }
+
+    async fn named_in(&self, index: &str) -> Result<Vec<StoreKey>> {
         let mut keys = Cmd::new();
         keys.arg("HKEYS").arg(index);
         let (Value::Array(keys) | Value::Set(keys)) = self.link.again(&keys).await.map_err(failed)? else {
             return Err(unexpected());
         };
-        let mut keys: Vec<StoreKey> = keys.iter().filter_map(store_key).collect();
-        keys.sort_unstable();
-        Ok(keys)
+        Ok(keys.iter().filter_map(store_key).collect())
     }
 
     /// Forgets what an index names and is not there any more.
     pub(super) async fn tidy(&self, index: &str) -> Result<()> {
-        for keys in self.named(index).await?.chunks(STEP) {
+        for keys in self.named_in(index).await?.chunks(STEP) {
             let there = join_all(keys.iter().map(|key| self.is_there(key)).collect::<Vec<_>>()).await;
             let mut stale = Vec::new();
             for (key, there) in keys.iter().zip(there) {
@@ -144,10 +201,33 @@ impl RedisStore {
         Ok(())
     }
 
+    /// The same for the first record of a handle.
+    pub(super) async fn tidy_first(&self, first: &str) -> Result<()> {
+        match self.named_first(first).await? {
+            Some(key) if !self.is_there(&key).await? => self.release(first, &key, SLACK).await,
+            _ => Ok(()),
+        }
+    }
+
     async fn is_there(&self, key: &StoreKey) -> Result<bool> {
         let mut exists = Cmd::new();
         exists.arg("EXISTS").arg(self.names.record(key));
         Ok(self.link.again(&exists).await.map_err(failed)? != Value::Int(0))
+    }
+
+    async fn forget_in(&self, index: &Index, stale: &[StoreKey]) -> Result<()> {
+        if let Some(first) = &index.first {
+            for key in stale {
+                self.release(first, key, SLACK).await?;
+            }
+        }
+        self.forget(&index.others, stale).await
+    }
+
+    /// Forgets the first record of a handle, if it is this one and was noted at least so long ago.
+    async fn release(&self, first: &str, key: &StoreKey, age: Duration) -> Result<()> {
+        let release = RELEASE.call(first).arg(key.as_bytes()).arg(millis(age));
+        self.link.call_again(&release).await.map_err(failed).map(drop)
     }
 
     async fn forget(&self, index: &str, stale: &[StoreKey]) -> Result<()> {

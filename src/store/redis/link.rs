@@ -5,7 +5,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
-use redis::aio::{AsyncPushSender, ConnectionManager, MultiplexedConnection};
+use futures_util::future::join;
+use redis::aio::{AsyncPushSender, ConnectionLike, ConnectionManager, MultiplexedConnection};
 use redis::cluster::ClusterClient;
 use redis::cluster_async::ClusterConnection;
 use redis::cluster_routing::{RoutingInfo, SingleNodeRoutingInfo};
@@ -72,6 +73,29 @@ impl Connection {
             Self::Managed(connection) => cmd.query_async(connection).await,
             Self::Cluster(connection) => send_to_cluster(connection, cmd).await,
         }
+    }
+
+    /// In one message, where one server has all keys.
+    async fn send_both(&mut self, [first, second]: [Cmd; 2]) -> RedisResult<[Value; 2]> {
+        let mut message = redis::Pipeline::with_capacity(2);
+        let connection: &mut (dyn ConnectionLike + Send) = match self {
+            Self::Single(connection) => connection,
+            Self::Managed(connection) => connection,
+            Self::Cluster(connection) => {
+                let mut other = connection.clone();
+                let (first, second) =
+                    join(send_to_cluster(connection, &first), send_to_cluster(&mut other, &second)).await;
+                return Ok([first?, second?]);
+            }
+        };
+        message.add_command(first).add_command(second);
+        let mut answers = connection.req_packed_commands(&message, 0, 2).await?.into_iter();
+        let mut next = || answers.next().unwrap_or(Value::Nil).extract_error();
+        Ok([next()?, next()?])
+    }
+
+    fn is_single(&self) -> bool {
+        matches!(self, Self::Single(_))
     }
 }
 
@@ -182,6 +206,13 @@ impl Link {
         self.exchange(&mut live, cmd).await
     }
 
+    /// Sends two commands together, once. Their keys may be in two places of a cluster.
+    pub(super) async fn both(&self, commands: [Cmd; 2]) -> RedisResult<[Value; 2]> {
+        let Live { mut connection, closed } = self.live().await?;
+        let is_single = connection.is_single();
+        self.answer(connection.send_both(commands), is_single, &closed).await
+    }
+
     /// Sends a command that may be done twice: once more, if its connection turns out to be broken.
     pub(super) async fn again(&self, cmd: &Cmd) -> RedisResult<Value> {
         match self.once(cmd).await {
@@ -237,19 +268,26 @@ impl Link {
     }
 
     async fn exchange(&self, live: &mut Live, cmd: &Cmd) -> RedisResult<Value> {
-        let answer = match &live.connection {
-            // What others built may wait for longer than we do.
-            Connection::Managed(_) | Connection::Cluster(_) => {
-                timeout(self.timeouts.connect + self.timeouts.response, live.connection.send(cmd))
-                    .await
-                    .unwrap_or_else(|_| Err(too_late()))
-            }
-            Connection::Single(_) => live.connection.send(cmd).await,
-        };
-        if let (Err(error), Connection::Single(_)) = (&answer, &live.connection)
-            && spoils_connection(error)
-        {
-            live.closed.store(true, Ordering::Release);
+        let Live { connection, closed } = live;
+        let is_single = connection.is_single();
+        self.answer(connection.send(cmd), is_single, closed).await
+    }
+
+    /// Waits for an answer, and no longer than it may take.
+    async fn answer<T>(
+        &self,
+        answer: impl Future<Output = RedisResult<T>>,
+        is_single: bool,
+        closed: &AtomicBool,
+    ) -> RedisResult<T> {
+        if !is_single {
+            // What others built may wait for longer than we do, and sees to itself.
+            let longest = self.timeouts.connect + self.timeouts.response;
+            return timeout(longest, answer).await.unwrap_or_else(|_| Err(too_late()));
+        }
+        let answer = answer.await;
+        if answer.as_ref().is_err_and(spoils_connection) {
+            closed.store(true, Ordering::Release);
         }
         answer
     }

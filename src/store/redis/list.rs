@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashSet};
 use futures_util::future::join_all;
 use redis::Cmd;
 
+use super::index::Index;
 use super::scan::Scan;
 use super::script::EXPIRE;
 use super::{RedisStore, instant, record};
@@ -66,9 +67,12 @@ impl RedisStore {
         for pattern in self.names.indexes() {
             let mut scan = Scan::new(&self.link, pattern).await?;
             while let Some(names) = scan.next().await? {
-                let indexes = names.iter().filter(|name| self.names.is_index(name));
-                for index in indexes.filter_map(|name| std::str::from_utf8(name).ok()) {
-                    self.tidy(index).await?;
+                for index in names.iter().filter_map(|name| std::str::from_utf8(name).ok()) {
+                    if self.names.is_hash(index.as_bytes()) {
+                        self.tidy(index).await?;
+                    } else if self.names.is_first(index.as_bytes()) {
+                        self.tidy_first(index).await?;
+                    }
                 }
             }
         }
@@ -119,13 +123,13 @@ impl SessionIndex for RedisStore {
     }
 
     fn find_by_user<'a>(&'a self, user: &'a str, now: Timestamp) -> BoxFuture<'a, Result<Vec<Found>>> {
-        Box::pin(
-            async move { self.find(&self.names.user(user), now, |record| record.user.as_deref() == Some(user)).await },
-        )
+        let index = Index { first: None, others: self.names.user(user) };
+        Box::pin(async move { self.find(&index, now, |record| record.user.as_deref() == Some(user)).await })
     }
 
     fn find_by_handle<'a>(&'a self, handle: Handle, now: Timestamp) -> BoxFuture<'a, Result<Vec<Found>>> {
-        Box::pin(async move { self.find(&self.names.handle(handle), now, |record| record.handle == handle).await })
+        let index = Index { first: Some(self.names.handle(handle)), others: self.names.others(handle) };
+        Box::pin(async move { self.find(&index, now, |record| record.handle == handle).await })
     }
 
     fn sweep<'a>(&'a self, now: Timestamp) -> BoxFuture<'a, Result<u64>> {

@@ -145,10 +145,14 @@ impl RedisStore {
         let (name, bytes, kept) = (self.names.record(key), record.encode(), kept_for(record.expires(), now));
         let mut set = Cmd::new();
         set.arg("SET").arg(&name).arg(&bytes).arg("PX").arg(kept).arg("NX");
+        let noted_for = kept_for(record.absolute_deadline, now);
+        let first = self.first_of_handle(key, record, noted_for);
         // All at once: nobody has the ticket before all is written, and an attempt that failed in part is made again.
-        let (noted, created) = join(self.note(key, record, now), self.link.once(&set)).await;
-        noted?;
-        match created.map_err(failed)? {
+        let (of_user, both) = join(self.note_of_user(key, record, noted_for), self.link.both([set, first])).await;
+        of_user?;
+        let [created, first] = both.map_err(failed)?;
+        self.or_among_others(first, key, record, noted_for).await?;
+        match created {
             Value::Okay => Ok(Created::Created),
             // What is there may have expired, and is kept for the clocks of other hosts: only a script can tell.
             Value::Nil => self.create_over(&name, &bytes, kept, now).await,

@@ -8,7 +8,7 @@ use crate::record::Handle;
 use crate::token::StoreKey;
 
 /// The prefix of an application, and the names under it: `PREFIX:s:` and the key of a record, `PREFIX:u:` and the hash of a
-/// user, `PREFIX:h:` and a handle.
+/// user, `PREFIX:h:` and a handle for its first record, `PREFIX:o:` and a handle for its others.
 #[derive(Debug, Clone)]
 pub(super) struct Names {
     pub(super) prefix: Box<str>,
@@ -26,6 +26,10 @@ impl Names {
 
     pub(super) fn handle(&self, handle: Handle) -> String {
         self.name("h", handle.as_bytes())
+    }
+
+    pub(super) fn others(&self, handle: Handle) -> String {
+        self.name("o", handle.as_bytes())
     }
 
     /// The channel on which every deleted handle is published: no key.
@@ -46,8 +50,8 @@ impl Names {
     }
 
     /// What every index's name matches.
-    pub(super) fn indexes(&self) -> [String; 2] {
-        [format!("{}:u:*", self.prefix), format!("{}:h:*", self.prefix)]
+    pub(super) fn indexes(&self) -> [String; 3] {
+        ["u", "h", "o"].map(|kind| format!("{}:{kind}:*", self.prefix))
     }
 
     /// Whose record a name is, if it is one of ours.
@@ -55,9 +59,14 @@ impl Names {
         read(&self.prefix, "s", name).map(StoreKey::from_bytes)
     }
 
-    /// Whether a name is that of an index of ours.
-    pub(super) fn is_index(&self, name: &[u8]) -> bool {
-        read::<32>(&self.prefix, "u", name).is_some() || read::<16>(&self.prefix, "h", name).is_some()
+    /// Whether a name is that of a hash of records: those of a user, or others of a handle.
+    pub(super) fn is_hash(&self, name: &[u8]) -> bool {
+        read::<32>(&self.prefix, "u", name).is_some() || read::<16>(&self.prefix, "o", name).is_some()
+    }
+
+    /// Whether a name is that of the first record of a handle.
+    pub(super) fn is_first(&self, name: &[u8]) -> bool {
+        read::<16>(&self.prefix, "h", name).is_some()
     }
 }
 
@@ -89,12 +98,16 @@ mod tests {
     #[test]
     fn a_record_is_no_index_and_an_index_no_record() {
         let names = names("shop");
-        let (user, handle) = (names.user("ana"), names.handle(Handle::from_bytes([1; 16])));
-        for index in [&user, &handle] {
-            assert!(names.is_index(index.as_bytes()));
+        let handle = Handle::from_bytes([1; 16]);
+        for (index, is_first) in
+            [(names.user("ana"), false), (names.others(handle), false), (names.handle(handle), true)]
+        {
+            assert_eq!(names.is_hash(index.as_bytes()), !is_first);
+            assert_eq!(names.is_first(index.as_bytes()), is_first);
             assert_eq!(names.read_record(index.as_bytes()), None);
         }
-        assert!(!names.is_index(names.record(&StoreKey::from_bytes([7; 32])).as_bytes()));
+        let record = names.record(&StoreKey::from_bytes([7; 32]));
+        assert!(!names.is_hash(record.as_bytes()) && !names.is_first(record.as_bytes()));
     }
 
     #[test]

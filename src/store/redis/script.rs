@@ -22,6 +22,8 @@ scripts! {
     INDEX = "scripts/index.lua";
     /// Forgets records in an index.
     FORGET = "scripts/forget.lua";
+    /// Forgets the first record of a handle.
+    RELEASE = "scripts/release.lua";
 }
 
 /// A script, and the hash that the server knows it by.
