@@ -21,11 +21,11 @@ const FIGURES: [(Framework, Kept, [Figures; 4]); 8] = [
     (Framework::Axum, Kept::Memory, [of(2.0, 2_330.0), of(3.0, 11_660.0), of(12.0, 18_970.0), of(12.4, 23_000.0)]),
     (Framework::Axum, Kept::Cookie, [of(2.0, 2_330.0), of(5.0, 14_940.0), of(16.0, 31_760.0), of(12.0, 24_460.0)]),
     (Framework::Axum, Kept::File, [of(2.0, 2_330.0), of(5.0, 22_060.0), of(15.0, 79_730.0), of(13.0, 75_280.0)]),
-    (Framework::Axum, Kept::Redis, [of(2.0, 2_330.0), of(17.0, 35_250.0), of(41.0, 71_810.0), of(33.0, 62_830.0)]),
+    (Framework::Axum, Kept::Redis, [of(2.0, 2_330.0), of(16.0, 35_320.0), of(33.0, 69_810.0), of(25.0, 59_590.0)]),
     (Framework::ActixWeb, Kept::Memory, [of(1.0, 2_430.0), of(3.0, 12_430.0), of(12.0, 19_800.0), of(12.4, 24_830.0)]),
     (Framework::ActixWeb, Kept::Cookie, [of(1.0, 2_440.0), of(5.0, 15_710.0), of(16.0, 37_360.0), of(12.0, 30_060.0)]),
     (Framework::ActixWeb, Kept::File, [of(1.0, 2_440.0), of(5.0, 22_840.0), of(15.0, 80_720.0), of(13.0, 76_500.0)]),
-    (Framework::ActixWeb, Kept::Redis, [of(1.0, 2_440.0), of(17.0, 36_280.0), of(41.0, 73_300.0), of(33.0, 64_860.0)]),
+    (Framework::ActixWeb, Kept::Redis, [of(1.0, 2_440.0), of(16.0, 36_440.0), of(33.0, 70_770.0), of(25.0, 61_650.0)]),
 ];
 
 const fn of(allocations: f64, instructions: f64) -> Figures {

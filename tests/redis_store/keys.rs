@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use cloakroom::{Announcement, SessionStore, Swap, Timestamp};
+use cloakroom::{Announcement, RecordKind, SessionStore, Swap, Timestamp};
 use servers::Redis;
 
 use crate::bench::{HOUR, Result, index, later, live, load, names, put, rewrite, rewritten, with};
@@ -220,7 +220,18 @@ async fn a_handle_finds_all_its_records() -> Result {
         store.delete(&keys.remove(0), now).await?;
     }
     assert_eq!(server.ask(&["DBSIZE"]), "0");
+    // A renewal never moves back to the first place, for who reads one after the other would miss it.
+    let key = put(&store, &record).await?;
+    let pending = with(record.clone(), |record| record.kind = RecordKind::Pending);
+    for round in 0..3 {
+        put(&store, &pending).await?;
+        store.delete(&key, now).await?;
+        let [_, handle] = names(&key, &record);
+        assert_eq!(server.ask(&["EXISTS", &handle]), "0", "round {round}");
+    }
+    assert_eq!(index(&store).find_by_handle(record.handle, now).await?.len(), 3);
     // One that lives longer is still found when the time of the first one's note is over.
+    let record = live(None);
     let key = put(&store, &record).await?;
     let longer = with(rewritten(&record), |record| record.absolute_deadline = record.absolute_deadline + HOUR * 24);
     store.swap(&key, record.revision, &longer, now).await?;

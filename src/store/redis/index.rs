@@ -10,7 +10,7 @@ use redis::{Cmd, Value};
 use super::failure::{failed, unexpected};
 use super::scan::STEP;
 use super::script::{FORGET, INDEX, RELEASE};
-use super::{RedisStore, SLACK, kept_for, millis};
+use super::{OPTIONS, RedisStore, SLACK, kept_for, millis};
 use crate::clock::Timestamp;
 use crate::error::{ErrorKind, Result};
 use crate::record::{Handle, Record};
@@ -21,7 +21,7 @@ use crate::token::StoreKey;
 /// there costs no more than it cost to write them.
 const TIDY: i64 = 64;
 
-/// Where keys of records are noted: in a hash, and the first of a handle in a string.
+/// Where the keys of records are noted: a hash, and for a handle a string besides, which its first record has.
 pub(super) struct Index {
     pub(super) first: Option<String>,
     pub(super) others: String,
@@ -32,38 +32,43 @@ impl RedisStore {
     /// move it.
     pub(super) async fn note(&self, key: &StoreKey, record: &Record, now: Timestamp) -> Result<()> {
         let kept = kept_for(record.absolute_deadline, now);
-        let first = self.first_of_handle(key, record, kept);
-        let of_handle = async {
-            let first = self.link.once(&first).await.map_err(failed)?;
-            self.or_among_others(first, key, record, kept).await
-        };
-        let (of_user, of_handle) = join(self.note_of_user(key, record, kept), of_handle).await;
+        let others = self.names.others(record.handle);
+        let (of_user, of_handle) = join(self.note_of_user(key, record, kept), self.note_in(&others, key, kept)).await;
         of_user.and(of_handle)
     }
 
-    pub(super) async fn note_of_user(&self, key: &StoreKey, record: &Record, kept: u64) -> Result<()> {
+    async fn note_of_user(&self, key: &StoreKey, record: &Record, kept: u64) -> Result<()> {
         match &record.user {
             Some(user) => self.note_in(&self.names.user(user), key, kept).await,
             None => Ok(()),
         }
     }
 
-    /// Notes a record as the first of its handle, unless there is one. What it writes ends with how long it is kept, so that
-    /// the time that is left tells its age.
-    pub(super) fn first_of_handle(&self, key: &StoreKey, record: &Record, kept: u64) -> Cmd {
+    /// Sends what creates the record of a session that begins, and puts it into the indexes in the same message. What is
+    /// noted ends with how long it is kept, so that the time that is left tells its age.
+    pub(super) async fn note_first(
+        &self,
+        create: Cmd,
+        key: &StoreKey,
+        record: &Record,
+        now: Timestamp,
+    ) -> Result<Value> {
+        let kept = kept_for(record.absolute_deadline, now);
         let mut noted = [0; 40];
         noted[..32].copy_from_slice(key.as_bytes());
         noted[32..].copy_from_slice(&kept.to_le_bytes());
-        let mut set = Cmd::new();
-        set.arg("SET").arg(self.names.handle(record.handle)).arg(&noted).arg("PX").arg(kept).arg("NX");
-        set
-    }
-
-    /// Goes on from the answer to [`first_of_handle`](Self::first_of_handle): a handle that has a first record has others.
-    pub(super) async fn or_among_others(&self, first: Value, key: &StoreKey, record: &Record, kept: u64) -> Result<()> {
-        match first {
-            Value::Okay => Ok(()),
-            Value::Nil => self.note_in(&self.names.others(record.handle), key, kept).await,
+        let name = self.names.handle(record.handle);
+        let mut note = Cmd::with_capacity(6, name.len() + noted.len() + OPTIONS);
+        note.arg("SET").arg(name).arg(&noted).arg("PX").arg(kept).arg("NX");
+        let (of_user, both) = join(self.note_of_user(key, record, kept), self.link.both([create, note])).await;
+        of_user?;
+        match both.map_err(failed)? {
+            [created, Value::Okay] => Ok(created),
+            // The handle has a first record already.
+            [created, Value::Nil] => {
+                self.note_in(&self.names.others(record.handle), key, kept).await?;
+                Ok(created)
+            }
             _ => Err(unexpected()),
         }
     }
@@ -153,15 +158,13 @@ impl RedisStore {
 
     /// The keys of records that an index names, in their order.
     async fn named(&self, index: &Index) -> Result<Vec<StoreKey>> {
-        let first = async {
-            match &index.first {
-                Some(first) => self.named_first(first).await,
-                None => Ok(None),
-            }
+        // One after the other: a renewal moves a session from the first place to another, and never back.
+        let first = match &index.first {
+            Some(first) => self.named_first(first).await?,
+            None => None,
         };
-        let (first, others) = join(first, self.named_in(&index.others)).await;
-        let mut keys = others?;
-        keys.extend(first?);
+        let mut keys = self.named_in(&index.others).await?;
+        keys.extend(first);
         keys.sort_unstable();
         keys.dedup();
         Ok(keys)

@@ -22,7 +22,7 @@ pub use link::RedisConnection;
 use super::{BoxFuture, Created, SessionIndex, SessionStore, Swap, Touched};
 use crate::clock::Timestamp;
 use crate::error::{ConfigError, Result};
-use crate::record::{Record, Revision};
+use crate::record::{Record, RecordKind, Revision};
 use crate::token::StoreKey;
 use failure::{failed, unexpected};
 use link::{Connection, Link, Timeouts};
@@ -61,6 +61,9 @@ pub struct RedisStore {
 
 /// How much longer than their deadlines keys are kept: what the clocks of hosts may differ by.
 const SLACK: Duration = Duration::from_secs(10 * 60);
+
+/// Room for `SET`, `PX`, milliseconds and `NX`.
+const OPTIONS: usize = 32;
 
 /// What never ends is kept for so long after it was last written.
 const LONGEST: Duration = Duration::from_secs(100 * 365 * 86_400);
@@ -136,22 +139,24 @@ impl RedisStore {
     }
 
     async fn read(&self, key: &StoreKey, now: Timestamp) -> Result<Option<Record>> {
-        let mut get = Cmd::new();
-        get.arg("GET").arg(self.names.record(key));
+        let name = self.names.record(key);
+        let mut get = Cmd::with_capacity(2, 3 + name.len());
+        get.arg("GET").arg(name);
         Ok(record(self.link.again(&get).await)?.filter(|record| !record.is_expired(now)))
     }
 
     async fn create_record(&self, key: &StoreKey, record: &Record, now: Timestamp) -> Result<Created> {
         let (name, bytes, kept) = (self.names.record(key), record.encode(), kept_for(record.expires(), now));
-        let mut set = Cmd::new();
+        let mut set = Cmd::with_capacity(6, name.len() + bytes.len() + OPTIONS);
         set.arg("SET").arg(&name).arg(&bytes).arg("PX").arg(kept).arg("NX");
-        let noted_for = kept_for(record.absolute_deadline, now);
-        let first = self.first_of_handle(key, record, noted_for);
         // All at once: nobody has the ticket before all is written, and an attempt that failed in part is made again.
-        let (of_user, both) = join(self.note_of_user(key, record, noted_for), self.link.both([set, first])).await;
-        of_user?;
-        let [created, first] = both.map_err(failed)?;
-        self.or_among_others(first, key, record, noted_for).await?;
+        let created = if record.kind == RecordKind::Live {
+            self.note_first(set, key, record, now).await?
+        } else {
+            let (noted, created) = join(self.note(key, record, now), self.link.once(&set)).await;
+            noted?;
+            created.map_err(failed)?
+        };
         match created {
             Value::Okay => Ok(Created::Created),
             // What is there may have expired, and is kept for the clocks of other hosts: only a script can tell.
@@ -308,7 +313,7 @@ fn millis(duration: Duration) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::record::{Data, Handle, RecordKind};
+    use crate::record::{Data, Handle};
 
     /// The scripts read a record by its bytes.
     #[test]

@@ -4,6 +4,10 @@ use std::sync::LazyLock;
 
 use redis::{Cmd, Script, ToRedisArgs};
 
+/// What most calls fit into, with a record of some hundred bytes.
+const ARGUMENTS: usize = 9;
+const BYTES: usize = 1024;
+
 macro_rules! scripts {
     ($($(#[$about:meta])* $name:ident = $file:literal;)+) => {
         $($(#[$about])*
@@ -39,7 +43,7 @@ impl Lua {
 
     /// Calls it by its hash.
     pub(super) fn call(&'static self, key: &str) -> Call {
-        let mut cmd = Cmd::new();
+        let mut cmd = Cmd::with_capacity(ARGUMENTS, BYTES);
         cmd.arg("EVALSHA").arg(&self.hash).arg(1).arg(key);
         Call { script: self, cmd }
     }
