@@ -89,11 +89,12 @@ impl RedisCluster {
 }
 
 impl Move {
-    /// Moves a key; who asks for it at its old place is sent on.
-    pub fn move_key(&self, cluster: &RedisCluster, key: &str) {
-        let port = cluster.nodes[self.to].port().to_string();
-        let moved = cluster.nodes[self.from].ask(&["MIGRATE", "127.0.0.1", &port, key, "0", "5000"]);
-        assert_eq!(moved, "OK");
+    /// Moves the keys of the slot, of which there may be several; who asks for one at its old place is sent on.
+    pub fn move_keys(&self, cluster: &RedisCluster) {
+        let (from, port) = (&cluster.nodes[self.from], cluster.nodes[self.to].port().to_string());
+        for key in from.ask(&["CLUSTER", "GETKEYSINSLOT", &self.slot, "1000"]).lines() {
+            assert_eq!(from.ask(&["MIGRATE", "127.0.0.1", &port, key, "0", "5000"]), "OK");
+        }
     }
 
     /// Ends the move: everybody learns who has the slot.

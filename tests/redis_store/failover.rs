@@ -55,7 +55,7 @@ async fn slots_of_a_cluster_move_under_way() -> Result {
         let half_way = cluster.begin_move(&name);
         // Some have moved already, some have not: the slot's owner sends on who asks for one that has.
         rewrite(&store, key, record).await?;
-        half_way.move_key(&cluster, &name);
+        half_way.move_keys(&cluster);
         rewrite(&store, key, record).await?;
         assert_eq!(load(&store, key).await?.as_ref(), Some(&*record));
         half_way.finish(&cluster);
