@@ -211,16 +211,26 @@ async fn a_handle_finds_all_its_records() -> Result {
     for _ in 0..3 {
         keys.push(put(&store, &record).await?);
     }
-    while !keys.is_empty() {
+    // Another one, the first, and the last that is left.
+    for gone in [1, 0, 0] {
         let mut found: Vec<_> = index(&store).find_by_handle(record.handle, now).await?;
         found.sort_unstable_by_key(|found| found.key);
         let mut expected = keys.clone();
         expected.sort_unstable();
         assert_eq!(found.iter().map(|found| found.key).collect::<Vec<_>>(), expected);
-        store.delete(&keys.remove(0), now).await?;
+        store.delete(&keys.remove(gone), now).await?;
     }
     assert_eq!(server.ask(&["DBSIZE"]), "0");
-    // A renewal never moves back to the first place, for who reads one after the other would miss it.
+    Ok(())
+}
+
+/// A renewal never moves back to where a handle's first record is noted: who reads one place after the other would miss it.
+#[tokio::test]
+async fn a_renewal_moves_to_the_others_for_good() -> Result {
+    let server = Redis::start();
+    let store = later(&server.url());
+    let now = Timestamp::now();
+    let record = live(None);
     let key = put(&store, &record).await?;
     let pending = with(record.clone(), |record| record.kind = RecordKind::Pending);
     for round in 0..3 {
@@ -230,7 +240,15 @@ async fn a_handle_finds_all_its_records() -> Result {
         assert_eq!(server.ask(&["EXISTS", &handle]), "0", "round {round}");
     }
     assert_eq!(index(&store).find_by_handle(record.handle, now).await?.len(), 3);
-    // One that lives longer is still found when the time of the first one's note is over.
+    Ok(())
+}
+
+/// One that came to live longer is still found when the time of its first note is over.
+#[tokio::test]
+async fn a_later_deadline_is_noted_too() -> Result {
+    let server = Redis::start();
+    let store = later(&server.url());
+    let now = Timestamp::now();
     let record = live(None);
     let key = put(&store, &record).await?;
     let longer = with(rewritten(&record), |record| record.absolute_deadline = record.absolute_deadline + HOUR * 24);

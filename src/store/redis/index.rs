@@ -24,7 +24,7 @@ const TIDY: i64 = 64;
 /// Where the keys of records are noted: a hash, and for a handle a string besides, which its first record has.
 pub(super) struct Index {
     pub(super) first: Option<String>,
-    pub(super) others: String,
+    pub(super) hash: String,
 }
 
 impl RedisStore {
@@ -73,12 +73,12 @@ impl RedisStore {
         }
     }
 
-    async fn note_in(&self, index: &str, key: &StoreKey, kept: u64) -> Result<()> {
-        let call = INDEX.call(index).arg(key.as_bytes()).arg(kept);
+    async fn note_in(&self, hash: &str, key: &StoreKey, kept: u64) -> Result<()> {
+        let call = INDEX.call(hash).arg(key.as_bytes()).arg(kept);
         let Value::Int(records) = self.link.call(&call).await.map_err(failed)? else { return Err(unexpected()) };
         if records >= TIDY && records.count_ones() == 1 {
             // What cannot be tidied now is tidied another time.
-            let _ = self.tidy(index).await;
+            let _ = self.tidy(hash).await;
         }
         Ok(())
     }
@@ -111,9 +111,9 @@ impl RedisStore {
         self.link.listen(&self.names.deleted(), || tell(Announcement::Listening), heard).await.map_err(failed)
     }
 
-    async fn unnote_in(&self, index: &str, key: &StoreKey) {
+    async fn unnote_in(&self, hash: &str, key: &StoreKey) {
         let mut remove = Cmd::new();
-        remove.arg("HDEL").arg(index).arg(key.as_bytes());
+        remove.arg("HDEL").arg(hash).arg(key.as_bytes());
         let _ = self.link.once(&remove).await;
     }
 
@@ -141,7 +141,7 @@ impl RedisStore {
             let current = self.named(index).await?;
             if current == known {
                 // To forget is no part of finding: if it fails, it is done another time.
-                let _ = self.forget_in(index, &stale).await;
+                let _ = self.forget(index, &stale).await;
                 return Ok(found);
             }
             known = current;
@@ -163,7 +163,7 @@ impl RedisStore {
             Some(first) => self.named_first(first).await?,
             None => None,
         };
-        let mut keys = self.named_in(&index.others).await?;
+        let mut keys = self.named_in(&index.hash).await?;
         keys.extend(first);
         keys.sort_unstable();
         keys.dedup();
@@ -180,18 +180,18 @@ impl RedisStore {
         }
     }
 
-    async fn named_in(&self, index: &str) -> Result<Vec<StoreKey>> {
+    async fn named_in(&self, hash: &str) -> Result<Vec<StoreKey>> {
         let mut keys = Cmd::new();
-        keys.arg("HKEYS").arg(index);
+        keys.arg("HKEYS").arg(hash);
         let (Value::Array(keys) | Value::Set(keys)) = self.link.again(&keys).await.map_err(failed)? else {
             return Err(unexpected());
         };
         Ok(keys.iter().filter_map(store_key).collect())
     }
 
-    /// Forgets what an index names and is not there any more.
-    pub(super) async fn tidy(&self, index: &str) -> Result<()> {
-        for keys in self.named_in(index).await?.chunks(STEP) {
+    /// Forgets what a hash names and is not there any more.
+    pub(super) async fn tidy(&self, hash: &str) -> Result<()> {
+        for keys in self.named_in(hash).await?.chunks(STEP) {
             let there = join_all(keys.iter().map(|key| self.is_there(key)).collect::<Vec<_>>()).await;
             let mut stale = Vec::new();
             for (key, there) in keys.iter().zip(there) {
@@ -199,7 +199,7 @@ impl RedisStore {
                     stale.push(*key);
                 }
             }
-            self.forget(index, &stale).await?;
+            self.forget_in(hash, &stale).await?;
         }
         Ok(())
     }
@@ -218,13 +218,13 @@ impl RedisStore {
         Ok(self.link.again(&exists).await.map_err(failed)? != Value::Int(0))
     }
 
-    async fn forget_in(&self, index: &Index, stale: &[StoreKey]) -> Result<()> {
+    async fn forget(&self, index: &Index, stale: &[StoreKey]) -> Result<()> {
         if let Some(first) = &index.first {
             for key in stale {
                 self.release(first, key, SLACK).await?;
             }
         }
-        self.forget(&index.others, stale).await
+        self.forget_in(&index.hash, stale).await
     }
 
     /// Forgets the first record of a handle, if it is this one and was noted at least so long ago.
@@ -233,9 +233,9 @@ impl RedisStore {
         self.link.call_again(&release).await.map_err(failed).map(drop)
     }
 
-    async fn forget(&self, index: &str, stale: &[StoreKey]) -> Result<()> {
+    async fn forget_in(&self, hash: &str, stale: &[StoreKey]) -> Result<()> {
         for stale in stale.chunks(STEP) {
-            let mut forget = FORGET.call(index).arg(millis(SLACK));
+            let mut forget = FORGET.call(hash).arg(millis(SLACK));
             for key in stale {
                 forget = forget.arg(key.as_bytes());
             }

@@ -123,12 +123,12 @@ impl SessionIndex for RedisStore {
     }
 
     fn find_by_user<'a>(&'a self, user: &'a str, now: Timestamp) -> BoxFuture<'a, Result<Vec<Found>>> {
-        let index = Index { first: None, others: self.names.user(user) };
+        let index = Index { first: None, hash: self.names.user(user) };
         Box::pin(async move { self.find(&index, now, |record| record.user.as_deref() == Some(user)).await })
     }
 
     fn find_by_handle<'a>(&'a self, handle: Handle, now: Timestamp) -> BoxFuture<'a, Result<Vec<Found>>> {
-        let index = Index { first: Some(self.names.handle(handle)), others: self.names.others(handle) };
+        let index = Index { first: Some(self.names.handle(handle)), hash: self.names.others(handle) };
         Box::pin(async move { self.find(&index, now, |record| record.handle == handle).await })
     }
 
