@@ -9,9 +9,10 @@ use tokio::task::JoinHandle;
 
 use crate::clock::Timestamp;
 use crate::error::Result;
+use crate::random::random;
 use crate::record::{Data, Handle, Record, RecordKind, Revision};
 use crate::store::{BoxFuture, Created, Found, SessionIndex, SessionStore, Swap, Touched};
-use crate::token::{StoreKey, random};
+use crate::token::StoreKey;
 
 pub(super) const MINUTE: Duration = Duration::from_secs(60);
 pub(super) const HOUR: Duration = Duration::from_secs(60 * 60);

@@ -246,7 +246,7 @@ impl SessionManager {
         let absolute = work.draft.absolute_deadline.unwrap_or_else(|| lifetime.absolute_deadline(now));
         Ok(Record {
             kind: RecordKind::Live,
-            revision: Revision::first(),
+            revision: Revision::first_by(self.random()),
             handle: work.handle.unwrap_or(handle),
             created: now,
             seen: now,
@@ -267,7 +267,7 @@ impl SessionManager {
         };
         Ok(Record {
             kind: RecordKind::Live,
-            revision: base.revision.next(),
+            revision: base.revision.next_by(self.random()),
             handle: base.handle,
             created: base.created,
             seen: if self.touch_due(base, draft, now)? { now } else { base.seen },

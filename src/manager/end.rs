@@ -355,8 +355,4 @@ impl SessionManager {
         }
         Ok(false)
     }
-
-    fn new_patience(&self) -> Patience {
-        Patience::new(self.store_timeout())
-    }
 }

@@ -112,7 +112,7 @@ impl SessionManager {
     /// A place for the session that this request begins.
     async fn reserve_ticket(&self, patience: &Patience, work: &mut Work, now: Timestamp) -> Result<(Token, Reserved)> {
         self.0.sweeper.start(self);
-        let (token, handle) = Token::with_handle();
+        let (token, handle) = Token::with_handle(self.random());
         let record = self.first_record(work, handle, now)?;
         let reserved = self.reserve(patience, token.store_key(), record, &work.ending, None).await?;
         Ok((token, reserved))
@@ -120,7 +120,7 @@ impl SessionManager {
 
     async fn create(&self, patience: &Patience, work: &mut Work, now: Timestamp) -> Result<Ticket> {
         self.0.sweeper.start(self);
-        let (token, handle) = Token::with_handle();
+        let (token, handle) = Token::with_handle(self.random());
         let ticket = Ticket::new(token, self.first_record(work, handle, now)?);
         match self.store()?.create(patience, &ticket.key, &ticket.record, now).await? {
             Created::Created => {

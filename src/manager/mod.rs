@@ -32,6 +32,7 @@ use crate::cookie::Cookie;
 use crate::error::{Error, ErrorKind, Result};
 use crate::events::Events;
 use crate::lifetime::Lifetime;
+use crate::random::Random;
 use crate::session::Session;
 use crate::store::BoxFuture;
 use backend::{BoundedStore, Keeper};
@@ -76,6 +77,7 @@ struct Settings {
     sweep_interval: Option<Duration>,
     user_limit: Option<(usize, LimitPolicy)>,
     clock: Option<Arc<dyn Clock>>,
+    random: Random,
 }
 
 impl SessionManager {
@@ -170,6 +172,15 @@ impl SessionManager {
 
     pub(crate) fn store_timeout(&self) -> Duration {
         self.settings().store_timeout
+    }
+
+    /// How long whoever begins to wait for the store now may do so, in all.
+    pub(crate) fn new_patience(&self) -> Patience {
+        Patience::new(self.store_timeout(), self.random().clone())
+    }
+
+    pub(crate) fn random(&self) -> &Random {
+        &self.settings().random
     }
 
     /// Whether both are one and the same, and not only alike.

@@ -300,7 +300,7 @@ impl SessionManager {
     ) -> Result<Option<Record>> {
         let mut live = pending.record.clone();
         live.kind = RecordKind::Live;
-        live.revision = pending.record.revision.next();
+        live.revision = pending.record.revision.next_by(self.random());
         live.absolute_deadline = moved.absolute_deadline;
         live.idle_deadline = moved.idle_deadline;
         // A marker may outlive the session that it stands for.
@@ -336,7 +336,7 @@ impl SessionManager {
         };
         // With another revision it can no longer be promoted by whoever made it.
         let mut stopped = pending.clone();
-        stopped.revision = pending.revision.next();
+        stopped.revision = pending.revision.next_by(self.random());
         if store.swap(patience, &moved.to, pending.revision, &stopped, now).await? != Swap::Swapped {
             return self.taken_back(patience, key, now).await;
         }
@@ -344,7 +344,7 @@ impl SessionManager {
         draft.values.remove_own::<Moved>();
         let mut live = marker.clone();
         live.kind = RecordKind::Live;
-        live.revision = marker.revision.next();
+        live.revision = marker.revision.next_by(self.random());
         live.idle_deadline = moved.idle_deadline;
         live.absolute_deadline = moved.absolute_deadline;
         live.data = draft.values.to_data();

@@ -49,10 +49,10 @@ impl SessionManager {
         let mut pending = live.clone();
         pending.kind = RecordKind::Pending;
         pending.seen = now;
-        pending.revision = over.map_or(pending.revision, Revision::next);
+        pending.revision = over.map_or(pending.revision, |over| over.next_by(self.random()));
         let deadline = self.pending_deadline(now);
         (pending.idle_deadline, pending.absolute_deadline) = (deadline, deadline);
-        live.revision = pending.revision.next();
+        live.revision = pending.revision.next_by(self.random());
         let store = self.store()?;
         let there = match over {
             None => store.create(patience, &key, &pending, now).await? == Created::Created,
@@ -147,8 +147,11 @@ impl SessionManager {
         let deadline = self.pending_deadline(now);
         Ok(Record {
             kind: RecordKind::Pending,
-            revision: known.map_or_else(Revision::first, |known| known.revision.next()),
-            handle: known.map_or_else(Handle::random, |known| known.handle),
+            revision: match known {
+                Some(known) => known.revision.next_by(self.random()),
+                None => Revision::first_by(self.random()),
+            },
+            handle: known.map_or_else(|| Handle::random_by(self.random()), |known| known.handle),
             created: now,
             seen: now,
             idle_deadline: deadline,

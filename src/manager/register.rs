@@ -88,7 +88,7 @@ impl SessionManager {
         now: Timestamp,
     ) -> Result<bool> {
         self.0.sweeper.start(self);
-        let (key, live) = (key_of(record), entry_of(record)?);
+        let (key, live) = (key_of(record), self.entry_of(record)?);
         if !self.needs_place(None, record.user.as_deref()) {
             let ended = self.strike_out(patience, work, now).await?;
             if self.store()?.create(patience, &key, &live, now).await? == Created::AlreadyExists {
@@ -128,14 +128,14 @@ impl SessionManager {
     }
 
     async fn update_entry(&self, patience: &Patience, record: &Record, now: Timestamp) -> Result<()> {
-        let (store, key, entry) = (self.store()?, key_of(record), entry_of(record)?);
+        let (store, key, entry) = (self.store()?, key_of(record), self.entry_of(record)?);
         let mut retry = Retry::new();
         loop {
             let Some(known) = store.load(patience, &key, now).await?.filter(|known| known.kind == RecordKind::Live)
             else {
                 return Err(ended());
             };
-            let mut next = Record { revision: known.revision.next(), ..entry.clone() };
+            let mut next = Record { revision: known.revision.next_by(self.random()), ..entry.clone() };
             if known.absolute_deadline == entry.absolute_deadline {
                 // Another request with the same cookie may be ahead; a new lifetime counts from now in any case.
                 next.seen = entry.seen.max(known.seen);
@@ -155,7 +155,7 @@ impl SessionManager {
     /// A login: from the key of the visitor to that of the user.
     async fn move_entry(&self, patience: &Patience, base: &Record, record: &Record, now: Timestamp) -> Result<()> {
         let store = self.store()?;
-        let (from, to, live) = (key_of(base), key_of(record), entry_of(record)?);
+        let (from, to, live) = (key_of(base), key_of(record), self.entry_of(record)?);
         let over = match store.load(patience, &to, now).await? {
             None => None,
             // Left behind by a process that died: by now, whoever is alive has given up.
@@ -201,6 +201,14 @@ impl SessionManager {
         }
     }
 
+    /// A record without what the visitor left in it.
+    fn entry_of(&self, sealed: &Record) -> Result<Record> {
+        let mut values = Values::from_stored(sealed.data.clone())?;
+        values.clear(Space::Application);
+        values.remove_own::<Flashes>();
+        Ok(Record { revision: Revision::first_by(self.random()), data: values.to_data(), ..sealed.clone() })
+    }
+
     /// Where a store knows of a sealed session, if one does.
     pub(crate) fn registered_at(&self, sealed: &Record) -> Option<StoreKey> {
         self.has_register().then(|| key_of(sealed))
@@ -209,12 +217,4 @@ impl SessionManager {
 
 fn key_of(sealed: &Record) -> StoreKey {
     StoreKey::of_sealed(sealed.handle, sealed.user.as_deref())
-}
-
-/// A record without what the visitor left in it.
-fn entry_of(sealed: &Record) -> Result<Record> {
-    let mut values = Values::from_stored(sealed.data.clone())?;
-    values.clear(Space::Application);
-    values.remove_own::<Flashes>();
-    Ok(Record { revision: Revision::first(), data: values.to_data(), ..sealed.clone() })
 }

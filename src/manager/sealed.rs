@@ -149,7 +149,7 @@ impl SessionManager {
         let now = self.now();
         let record = match &work.held {
             None if !work.begins() => return Ok(Made::Nothing),
-            None => self.first_record(work, Handle::random(), now)?,
+            None => self.first_record(work, Handle::random_by(self.random()), now)?,
             Some(held) => {
                 let base = held.record();
                 let changed = work.draft.differs_from(base) || work.log.clears() || work.renewal.is_some();

@@ -193,7 +193,7 @@ impl Session {
     pub fn handle(&self) -> Result<Option<Handle>> {
         self.with(|open| {
             if open.handle.is_none() && !open.log.is_empty() {
-                open.handle = Some(Handle::random());
+                open.handle = Some(Handle::random_by(self.manager().random()));
             }
             Ok(open.handle)
         })

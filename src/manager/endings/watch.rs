@@ -76,7 +76,7 @@ impl SessionManager {
     async fn ask_for(&self, batch: &[(Handle, StoreKey)], now: Timestamp) -> Result<()> {
         let Ok(index) = self.store()?.index() else { return self.load_each(batch, now).await };
         let handles: Vec<_> = batch.iter().map(|(handle, _)| *handle).collect();
-        let answer = Patience::new(self.store_timeout()).wait(index.expiries(&handles, now)).await?;
+        let answer = self.new_patience().wait(index.expiries(&handles, now)).await?;
         let expiries: HashMap<_, _> = answer.into_iter().collect();
         for (handle, key) in batch {
             self.0.endings.found(*handle, expiries.get(handle).map(|expires| (*key, *expires)));
@@ -105,7 +105,7 @@ impl SessionManager {
 
     /// Where a session lives that was at `key`, and until when.
     async fn find_from(&self, key: StoreKey, handle: Handle, now: Timestamp) -> Result<Option<(StoreKey, Timestamp)>> {
-        let patience = Patience::new(self.store_timeout());
+        let patience = self.new_patience();
         let found = self.follow_from(&patience, key, handle, now).await?;
         match found {
             Some(found) => Ok(Some(found)),

@@ -11,7 +11,7 @@ use super::options::{Durability, FileStoreBuilder};
 use super::schema::Refused;
 use super::{folder, schema};
 use crate::error::{ConfigError, Error, ErrorKind, Result};
-use crate::token::random;
+use crate::random::random;
 
 /// A file, and how it is used. Whoever uses it asks first whether it is still the same file.
 #[derive(Debug)]

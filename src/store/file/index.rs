@@ -8,9 +8,10 @@ use super::writer::Verb;
 use super::{FileStore, row};
 use crate::clock::Timestamp;
 use crate::error::Result;
+use crate::random::random;
 use crate::record::{Handle, Record, RecordKind};
 use crate::store::{BoxFuture, Found, Removal, RemovalListener, SessionIndex};
-use crate::token::{StoreKey, random};
+use crate::token::StoreKey;
 
 /// Records that are deleted in one step, so that nobody waits for a sweep.
 pub(super) const STEP: i64 = 200;
