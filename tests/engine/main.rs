@@ -8,6 +8,7 @@ mod counted;
 mod crashes;
 mod deadlines;
 mod ended;
+mod ends;
 mod faults;
 mod harness;
 mod lifecycle;
