@@ -1,5 +1,6 @@
 //! Committing: what a request made of its session becomes one compare-and-swap or less, or one sealed cookie.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use super::SessionManager;
@@ -10,7 +11,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::events;
 use crate::lifetime::{CookieKind, Lifetime};
 use crate::record::{Handle, Record, RecordKind, RenewedAt, Revision, Values};
-use crate::session::state::{Channel, Held, Open, Renewal, Reply, Standing};
+use crate::session::state::{Beside, Channel, Held, Open, Renewal, Reply, Standing};
 use crate::session::{ChangeLog, Draft, Session};
 
 /// What one commit is about: taken out of the open session, so that other tasks of the request can go on.
@@ -21,6 +22,8 @@ pub(super) struct Work {
     pub(super) log: ChangeLog,
     pub(super) renewal: Option<Renewal>,
     pub(super) ending: Vec<Held>,
+    /// What else the request's tokens lead to, where it signed out.
+    pub(super) beside: Vec<Beside>,
     pub(super) handle: Option<Handle>,
     pub(super) active: bool,
     life: u32,
@@ -46,6 +49,7 @@ impl Work {
             log: std::mem::take(&mut open.log),
             renewal: open.renewal.take(),
             ending: std::mem::take(&mut open.ending),
+            beside: if open.ends_beside { open.beside.clone() } else { Vec::new() },
             handle: open.handle,
             active: open.active,
             life: open.life,
@@ -56,6 +60,15 @@ impl Work {
     /// Whether a request without a session has written anything to begin one with.
     pub(super) fn begins(&self) -> bool {
         !self.log.is_empty() && (!self.draft.values.as_bytes().is_empty() || self.draft.user.is_some())
+    }
+
+    /// The sessions that end with this commit.
+    pub(super) fn leaving(&self) -> HashSet<Handle> {
+        let beside = self.beside.iter().filter_map(|beside| match beside {
+            Beside::Seen(held) => Some(held),
+            Beside::Unseen(_) => None,
+        });
+        self.ending.iter().chain(beside).map(|held| held.record().handle).collect()
     }
 
     /// Puts back what is still to be done.
@@ -163,6 +176,7 @@ impl SessionManager {
     /// Commits, by whoever holds the gate.
     async fn commit_held(&self, session: &Session) -> Result<()> {
         let mut work = session.with(|open| Ok(Box::new(Work::take(open))))?;
+        let ends_beside = !work.beside.is_empty();
         let result = match &self.0.keeper {
             Keeper::Store(_) => self.carry_out(session.patience(), &mut work).await,
             Keeper::Sealed(sealer, _) => self.carry_out_sealed(sealer, session, &mut work).await,
@@ -181,6 +195,9 @@ impl SessionManager {
                 Ok((held, reply)) => {
                     if let Some(reply) = reply {
                         open.reply = reply;
+                    }
+                    if ends_beside {
+                        open.beside.clear();
                     }
                     if open.life != work.life {
                         // Destroyed meanwhile, which the next commit does.
@@ -318,7 +335,7 @@ impl SessionManager {
             }
             (Reply::Issue { token, .. }, Channel::Header) => TicketChange::Header(token.write(str::to_owned)),
             (Reply::Sealed(change), _) => change,
-            (Reply::Remove, Channel::Cookie) if open.cookie_sent => TicketChange::Cookie(settings.cookie.removal()),
+            (Reply::Remove, _) if open.cookie_sent => TicketChange::Cookie(settings.cookie.removal()),
             (Reply::Remove | Reply::Nothing, _) => TicketChange::None,
         };
         if !matches!(change, TicketChange::None | TicketChange::Header(_)) {

@@ -6,6 +6,7 @@ mod commit;
 mod end;
 mod endings;
 mod kept;
+mod logout;
 mod open;
 mod patience;
 mod places;

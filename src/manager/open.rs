@@ -83,6 +83,7 @@ impl SessionManager {
                 break;
             }
         }
+        open.leave_beside(&mut tickets);
         Ok(Loaded::Open(open))
     }
 
@@ -146,6 +147,7 @@ impl SessionManager {
                 break;
             }
         }
+        search.open.leave_beside(&mut search.tickets);
         Ok(())
     }
 

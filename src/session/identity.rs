@@ -151,7 +151,8 @@ impl Session {
     }
 
     /// Ends the session: its values, its record and its cookie are gone with this response. What is set afterwards, in
-    /// the same request, begins a new session with a new token.
+    /// the same request, begins a new session with a new token. If the request brought several tokens, as two cookies of the
+    /// name, it ends the sessions of all of them.
     ///
     /// # Errors
     ///
@@ -170,7 +171,7 @@ impl Session {
     pub fn destroy(&self) -> Result<()> {
         self.with(|open| {
             open.check_endable()?;
-            open.destroy();
+            open.sign_out();
             Ok(())
         })
     }

@@ -43,6 +43,14 @@ impl Held {
     }
 }
 
+/// What a request brought beside the session that it opened.
+#[derive(Debug, Clone)]
+pub(crate) enum Beside {
+    /// A token that was not looked up, because another one opened a session.
+    Unseen(Token),
+    Seen(Held),
+}
+
 /// How the ticket travels; it leaves by the channel that it came in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Channel {
@@ -110,6 +118,9 @@ pub(crate) struct Open {
     pub(crate) handle: Option<Handle>,
     pub(crate) renewal: Option<Renewal>,
     pub(crate) ending: Vec<Held>,
+    pub(crate) beside: Vec<Beside>,
+    /// Whether what is beside ends with the session.
+    pub(crate) ends_beside: bool,
     pub(crate) transient: Transient,
     pub(crate) flashing: Flashing,
     /// Whether this request used the session, as opposed to asking how long it lives.
@@ -140,6 +151,8 @@ impl Open {
             handle: None,
             renewal: None,
             ending: Vec::new(),
+            beside: Vec::new(),
+            ends_beside: false,
             transient: Transient::default(),
             flashing: Flashing::default(),
             active: false,
@@ -285,6 +298,18 @@ impl Open {
         self.generation += 1;
     }
 
+    /// Notes the tokens that were not looked up.
+    pub(crate) fn leave_beside(&mut self, tokens: &mut [Option<(Channel, Token)>]) {
+        let unseen = tokens.iter_mut().filter_map(Option::take);
+        self.beside.extend(unseen.map(|(_, token)| Beside::Unseen(token)));
+    }
+
+    /// Ends the session with the next commit, and all else that the request's tokens lead to.
+    pub(crate) fn sign_out(&mut self) {
+        self.destroy();
+        self.ends_beside = true;
+    }
+
     /// Ends the session with the next commit; what is written from here on begins a new one.
     pub(crate) fn destroy(&mut self) {
         self.ending.extend(self.held.take());
@@ -296,6 +321,7 @@ impl Open {
     /// Forgets what is not committed.
     pub(crate) fn discard(&mut self) {
         let held = self.ending.drain(..).next().or_else(|| self.held.take());
+        self.ends_beside = false;
         self.forget();
         self.hold(held);
         let draft = self.held_draft();
@@ -314,7 +340,8 @@ impl Open {
 
     pub(crate) fn has_changes(&self) -> bool {
         // Where the draft is being made anew, the changes are with whoever makes it.
-        self.stale || !self.log.is_empty() || self.renewal.is_some() || !self.ending.is_empty()
+        let ends = !self.ending.is_empty() || (self.ends_beside && !self.beside.is_empty());
+        self.stale || !self.log.is_empty() || self.renewal.is_some() || ends
     }
 
     /// What every read needs; it is activity.

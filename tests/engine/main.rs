@@ -12,6 +12,7 @@ mod ends;
 mod faults;
 mod harness;
 mod lifecycle;
+mod logout;
 mod lost;
 mod outcomes;
 mod places;

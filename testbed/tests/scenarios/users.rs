@@ -26,6 +26,20 @@ pub(crate) fn a_copy_of_a_cookie_is_no_use_after_a_logout(bed: &Bed) {
     assert!(!is_signed_in(&copy));
 }
 
+/// Two cookies of the name, as of two paths: a logout leaves neither of their sessions.
+pub(crate) fn one_logout_ends_the_sessions_of_all_its_cookies(bed: &Bed) {
+    let visitors = [bed.visitor(), bed.visitor()];
+    visitors.each_ref().map(|visitor| visitor.login("ana-with-two-cookies"));
+    let copies = visitors.each_ref().map(|visitor| visitor.stranger().holding(&visitor.kept()));
+    assert_eq!(sessions_of(&copies[0], "ana-with-two-cookies"), 2);
+    let cookies: Vec<_> = copies.iter().flat_map(Client::kept).map(|(name, value)| format!("{name}={value}")).collect();
+    let cookies = cookies.join("; ");
+    let headers: &[(&str, &[u8])] = &[("cookie", cookies.as_bytes())];
+    assert!(visitors[0].bare("POST", "/logout", headers, b"").ok().removes_cookie());
+    assert_eq!(copies.each_ref().map(is_signed_in), [false; 2]);
+    assert_eq!(sessions_of(&copies[0], "ana-with-two-cookies"), 0);
+}
+
 // behaviours 130 and 135
 pub(crate) fn a_user_of_sealed_or_kept_sessions_is_signed_out_everywhere(bed: &Bed) {
     let server = bed.alone(&[]);
