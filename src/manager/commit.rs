@@ -24,6 +24,9 @@ pub(super) struct Work {
     pub(super) ending: Vec<Held>,
     /// What else the request's tokens lead to, where it signed out.
     pub(super) beside: Vec<Beside>,
+    /// The session that a login is to take the place of, where it belongs to the same user: the one that the token was
+    /// replaced by.
+    pub(super) successor: Option<Handle>,
     pub(super) handle: Option<Handle>,
     pub(super) active: bool,
     life: u32,
@@ -50,6 +53,7 @@ impl Work {
             renewal: open.renewal.take(),
             ending: std::mem::take(&mut open.ending),
             beside: if open.ends_beside { open.beside.clone() } else { Vec::new() },
+            successor: open.successor(),
             handle: open.handle,
             active: open.active,
             life: open.life,
@@ -68,7 +72,7 @@ impl Work {
             Beside::Seen(held) => Some(held),
             Beside::Unseen(_) => None,
         });
-        self.ending.iter().chain(beside).map(|held| held.record().handle).collect()
+        self.ending.iter().chain(beside).map(|held| held.record().handle).chain(self.successor).collect()
     }
 
     /// Puts back what is still to be done.
@@ -94,7 +98,7 @@ impl SessionManager {
             }
             self.roll_back(open, status);
             let busy = open.has_changes() || (open.active && self.is_due(open)?);
-            Ok(if busy { None } else { Some(self.edits(session, open)) })
+            Ok(if busy { None } else { Some(self.edits(session, open, status)) })
         });
         // An error shows again, and is answered, where the commit meets it.
         edits.unwrap_or(Ok(Some(HeaderEdits::default()))).unwrap_or(None).map(|edits| Committed { edits, error: None })
@@ -109,7 +113,7 @@ impl SessionManager {
                 // What other tasks of the request change while the store is asked goes out with this head, too.
                 for _ in 0..MOST_ROUNDS {
                     let result = manager.commit_held(&session).await;
-                    if let Some(committed) = manager.conclude(&session, result) {
+                    if let Some(committed) = manager.conclude(&session, result, status) {
                         return committed;
                     }
                 }
@@ -117,11 +121,11 @@ impl SessionManager {
             }
             Err(error) => Err(error),
         };
-        manager.conclude(&session, result).unwrap_or_default()
+        manager.conclude(&session, result, status).unwrap_or_default()
     }
 
     /// What the response says of a commit; nothing yet if there is more to commit.
-    fn conclude(&self, session: &Session, result: Result<()>) -> Option<Committed> {
+    fn conclude(&self, session: &Session, result: Result<()>, status: u16) -> Option<Committed> {
         let mut error = None;
         let edits = session.finish(|open| {
             match result {
@@ -146,7 +150,7 @@ impl SessionManager {
                     error = Some(failed);
                 }
             }
-            Ok(Some(self.edits(session, open)))
+            Ok(Some(self.edits(session, open, status)))
         });
         Some(Committed { edits: edits?.ok()??, error })
     }
@@ -327,7 +331,7 @@ impl SessionManager {
         })
     }
 
-    fn edits(&self, session: &Session, open: &mut Open) -> HeaderEdits {
+    fn edits(&self, session: &Session, open: &mut Open, status: u16) -> HeaderEdits {
         let settings = self.settings();
         let change = match (std::mem::take(&mut open.reply), open.channel) {
             (Reply::Issue { token, max_age }, Channel::Cookie) => {
@@ -343,7 +347,9 @@ impl SessionManager {
         }
         // A page that was made without the session that its cookie is for is no page for that cookie.
         let passing = matches!(open.standing, Standing::Outage | Standing::Replaced);
-        HeaderEdits { looked: true, passing, header_name: settings.ticket_header.clone(), change }
+        // What refuses a write is over with the visitor's next request, or soon.
+        let retries = passing && status == ErrorKind::ReadOnly.status();
+        HeaderEdits { looked: true, passing, retries, header_name: settings.ticket_header.clone(), change }
     }
 
     /// Warns, once, that a browser will drop the cookie.

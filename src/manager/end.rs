@@ -307,7 +307,7 @@ impl SessionManager {
 
     /// Ends all that `find` finds, until it finds nothing: a session that is being renewed is always found somewhere.
     /// Answers whose sessions it ended.
-    async fn end_all<'a>(
+    pub(super) async fn end_all<'a>(
         &self,
         patience: &Patience,
         now: Timestamp,

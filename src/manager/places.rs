@@ -114,10 +114,7 @@ impl SessionManager {
                 let oldest = holders.iter().min_by_key(|(handle, since)| (**since, **handle));
                 match (policy, oldest) {
                     (LimitPolicy::EndOldest, Some((&oldest, _))) => {
-                        let evicted = |record: &Record| {
-                            self.events().tell(Event::Evicted { handle: record.handle, user: record.user.as_deref() });
-                        };
-                        self.end_handle(patience, oldest, now, evicted).await?;
+                        self.end_handle(patience, oldest, now, |record| self.evicted(record)).await?;
                         continue;
                     }
                     _ => {
@@ -141,6 +138,10 @@ impl SessionManager {
             }
             retry.next(patience).await?;
         }
+    }
+
+    pub(super) fn evicted(&self, record: &Record) {
+        self.events().tell(Event::Evicted { handle: record.handle, user: record.user.as_deref() });
     }
 
     /// The record that the logins of a user meet at. It lives as long as any pending record of now does, and names nobody.

@@ -57,7 +57,10 @@ impl SessionManager {
                     open.beside.extend(all.map(|other| Beside::Seen(Held::Sealed(other.record))));
                     return Ok(());
                 }
-                Entry::Replaced => open.standing = Standing::Replaced,
+                Entry::Replaced => {
+                    open.standing = Standing::Replaced;
+                    open.beside.push(Beside::Seen(Held::Sealed(sealed.record)));
+                }
                 Entry::None => self.events().refused(Refusal::Expired),
             }
         }

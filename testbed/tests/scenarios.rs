@@ -266,6 +266,9 @@ macro_rules! known_sessions {
             users:
                 a_copy_of_a_cookie_is_no_use_after_a_logout
                 one_logout_ends_the_sessions_of_all_its_cookies
+                a_logout_with_a_cookie_that_was_just_replaced_is_one
+                two_logins_with_one_cookie_both_succeed
+                two_logins_with_one_cookie_are_one_session_of_few
                 a_user_of_sealed_or_kept_sessions_is_signed_out_everywhere
                 a_new_password_ends_all_other_sessions
                 the_oldest_login_makes_room
