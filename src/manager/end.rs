@@ -11,7 +11,7 @@ use base64::display::Base64Display;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use super::open::moved;
-use super::{Patience, SessionManager};
+use super::{Patience, SessionManager, to_the_end};
 use crate::clock::Timestamp;
 use crate::error::{Error, ErrorKind, Result};
 use crate::events::Event;
@@ -19,9 +19,6 @@ use crate::record::{Handle, Note, Record, RecordKind, Values};
 use crate::session::Session;
 use crate::store::Found;
 use crate::token::StoreKey;
-
-/// A chain of markers is as long as the renewals within a marker's life.
-const LONGEST_CHAIN: usize = 64;
 
 /// How often a user's sessions are listed before the user is too quick for us.
 const MOST_ROUNDS: usize = 100;
@@ -206,8 +203,9 @@ impl SessionManager {
         Ok(SessionPage { sessions: infos(found.into_iter().map(|found| found.record)), next })
     }
 
-    /// Ends the session of this handle, wherever its visitor is; answers whether there was one. A request that is under
-    /// way with it cannot save any more.
+    /// Ends the session of this handle, wherever its visitor is; returns whether there was one. A request that is under
+    /// way with it cannot save any more. Once begun it goes on if the caller is dropped, as by a client that hangs up, and
+    /// so do the three below.
     ///
     /// # Errors
     ///
@@ -219,8 +217,13 @@ impl SessionManager {
     /// # Ok(()) }
     /// ```
     pub async fn revoke(&self, handle: Handle) -> Result<bool> {
-        let ended = self.end_handle(&self.new_patience(), handle, self.now(), |record| self.revoked(record)).await?;
-        Ok(!ended.is_empty())
+        let manager = self.clone();
+        let work = async move {
+            let (patience, now) = (manager.new_patience(), manager.now());
+            let ended = manager.end_handle(&patience, handle, now, |record| manager.revoked(record)).await?;
+            Ok(!ended.is_empty())
+        };
+        to_the_end(Box::pin(work)).await
     }
 
     /// Ends the session of this handle if it is this user's; answers whether it was. For a page on which users end their own
@@ -238,7 +241,7 @@ impl SessionManager {
     /// # Ok(()) }
     /// ```
     pub async fn revoke_of(&self, user: &str, handle: Handle) -> Result<bool> {
-        Ok(self.end_user(user, |of| of == handle).await? > 0)
+        Ok(self.end_user(user, move |of| of == handle).await? > 0)
     }
 
     /// Ends all sessions of a user, those too that begin or are renewed meanwhile; answers how many.
@@ -270,17 +273,21 @@ impl SessionManager {
     /// ```
     pub async fn revoke_others(&self, session: &Session) -> Result<usize> {
         match (session.user()?, session.handle()?) {
-            (Some(user), own) => self.end_user(&user, |handle| Some(handle) != own).await,
+            (Some(user), own) => self.end_user(&user, move |handle| Some(handle) != own).await,
             (None, _) => Ok(0),
         }
     }
 
-    async fn end_user(&self, user: &str, which: impl Fn(Handle) -> bool) -> Result<usize> {
-        let now = self.now();
-        let index = self.store()?.index()?;
-        let find = || index.find_by_user(user, now);
-        let ended = self.end_all(&self.new_patience(), now, which, find, |record| self.revoked(record)).await?;
-        Ok(ended.len())
+    async fn end_user(&self, user: &str, which: impl Fn(Handle) -> bool + Send + Sync + 'static) -> Result<usize> {
+        let (manager, user) = (self.clone(), user.to_owned());
+        let work = async move {
+            let (patience, now) = (manager.new_patience(), manager.now());
+            let index = manager.store()?.index()?;
+            let find = || index.find_by_user(&user, now);
+            let ended = manager.end_all(&patience, now, which, find, |record| manager.revoked(record)).await?;
+            Ok(ended.len())
+        };
+        to_the_end(Box::pin(work)).await
     }
 
     pub(super) async fn end_handle(
@@ -300,7 +307,7 @@ impl SessionManager {
 
     /// Ends all that `find` finds, until it finds nothing: a session that is being renewed is always found somewhere.
     /// Answers whose sessions it ended.
-    async fn end_all<'a>(
+    pub(super) async fn end_all<'a>(
         &self,
         patience: &Patience,
         now: Timestamp,
@@ -325,34 +332,52 @@ impl SessionManager {
         Err(Error::new(ErrorKind::Conflict, "sessions begin faster than they can be ended"))
     }
 
-    /// Ends one session for good, wherever it went meanwhile. Answers whether it was still there.
+    /// Ends one session for good, wherever it went meanwhile. Returns whether it was still there.
     pub(super) async fn end(&self, patience: &Patience, key: StoreKey, handle: Handle, now: Timestamp) -> Result<bool> {
-        match self.end_chain(patience, key, handle, now).await {
-            Ok(ended) => Ok(ended),
-            // An answer was lost, and with it perhaps the word where the session went: its handle still finds it.
-            Err(error) if error.kind() == ErrorKind::Unavailable && self.store()?.has_index() => {
-                // Whoever asked for the end tells of it.
-                self.end_handle(patience, handle, now, |_| {}).await.map(|_| true).map_err(|_| error)
-            }
-            Err(error) => Err(error),
+        let ended = self.end_chain(patience, key, handle, now).await;
+        // An earlier end may have been cut off on the way, or an answer was lost, and with it where the session went.
+        let is_unsure = match &ended {
+            Ok(ended) => !ended,
+            Err(error) => error.kind() == ErrorKind::Unavailable,
+        };
+        if !is_unsure || !self.store()?.has_index() {
+            return ended;
+        }
+        // The event is told by the caller, who knows why the session ends.
+        let found = self.end_handle(patience, handle, now, |_| {}).await;
+        match ended {
+            Ok(_) => Ok(!found?.is_empty()),
+            Err(error) => found.map(|_| true).map_err(|_| error),
         }
     }
 
-    /// Deletes a record and, if it was a marker, what it points to, to the chain's end. Answers whether a session was
-    /// among them.
+    /// Walks from a record through the markers to the session, and deletes from that far end back to the beginning: an end
+    /// that is cut off leaves the way for the next one. Returns whether a session was among what it deleted.
     async fn end_chain(&self, patience: &Patience, key: StoreKey, handle: Handle, now: Timestamp) -> Result<bool> {
-        let mut key = key;
-        for _ in 0..LONGEST_CHAIN {
-            let (removed, lost) = self.store()?.delete(patience, &key, now).await?;
+        let store = self.store()?;
+        let mut ended = false;
+        // The places on the way, and where each led.
+        let mut way: Vec<(StoreKey, Option<StoreKey>)> = Vec::new();
+        let mut next = Some(key);
+        loop {
+            while let Some(place) = next.filter(|next| way.iter().all(|(known, _)| known != next)) {
+                next = store.load(patience, &place, now).await?.and_then(|record| lead(&record, handle));
+                way.push((place, next));
+            }
+            let Some((place, led)) = way.pop() else { return Ok(ended) };
+            let (removed, lost) = store.delete(patience, &place, now).await?;
             if lost {
                 return Err(Error::new(ErrorKind::Unavailable, "the store failed while a session was ended"));
             }
-            let Some(removed) = removed.filter(|removed| removed.handle == handle) else { return Ok(false) };
-            if removed.kind != RecordKind::Moved {
-                return Ok(true);
-            }
-            key = moved(&removed)?.to;
+            ended |= removed.as_ref().is_some_and(|record| record.handle == handle && record.kind != RecordKind::Moved);
+            // The session may have been renewed since the walk passed here: then there is more to follow.
+            next = removed.and_then(|record| lead(&record, handle)).filter(|to| Some(*to) != led);
         }
-        Ok(false)
     }
+}
+
+/// Where a marker of this session leads. One that cannot be read leads nowhere: the session is still found by its handle.
+fn lead(record: &Record, handle: Handle) -> Option<StoreKey> {
+    let is_marker = record.kind == RecordKind::Moved && record.handle == handle;
+    is_marker.then(|| moved(record).ok().map(|moved| moved.to)).flatten()
 }

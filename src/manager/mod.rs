@@ -6,6 +6,7 @@ mod commit;
 mod end;
 mod endings;
 mod kept;
+mod logout;
 mod open;
 mod patience;
 mod places;
@@ -225,6 +226,7 @@ pub(crate) async fn to_the_end<T: Send + 'static>(mut work: BoxFuture<'static, R
         return result;
     }
     let Ok(runtime) = tokio::runtime::Handle::try_current() else { return work.await };
-    let cut_off = |error| Error::new(ErrorKind::Unavailable, "the commit was cut off").caused_by(error);
+    let cut_off =
+        |error| Error::new(ErrorKind::Unavailable, "the runtime ended in the middle of this").caused_by(error);
     runtime.spawn(work).await.map_err(cut_off)?
 }

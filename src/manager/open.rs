@@ -7,7 +7,7 @@ use crate::cookie::candidates;
 use crate::error::{Error, ErrorKind, Result};
 use crate::events::{Event, Refusal, RenewalReason};
 use crate::record::{Moved, Record, RecordKind};
-use crate::session::state::{Channel, Held, Open, Standing, Ticket};
+use crate::session::state::{Beside, Channel, Held, Open, Standing, Ticket};
 use crate::session::{Draft, Session};
 use crate::store::Swap;
 use crate::token::{NONCE_BYTES, StoreKey, Token};
@@ -26,8 +26,8 @@ enum Opened {
     Session(Ticket, Draft, bool),
     /// A session that has moved: its marker.
     Moved(Ticket),
-    /// A session that has moved to a ticket that this visitor is just being given.
-    Replaced,
+    /// A session that has moved to a ticket that this visitor is just being given: its marker.
+    Replaced(Ticket),
     /// What nobody can read.
     Unreadable(Error),
 }
@@ -83,6 +83,7 @@ impl SessionManager {
                 break;
             }
         }
+        open.leave_beside(&mut tickets);
         Ok(Loaded::Open(open))
     }
 
@@ -146,6 +147,7 @@ impl SessionManager {
                 break;
             }
         }
+        search.open.leave_beside(&mut search.tickets);
         Ok(())
     }
 
@@ -165,9 +167,10 @@ impl SessionManager {
                 return Ok(true);
             }
             // Another cookie of the name may still open a session.
-            Opened::Replaced => {
+            Opened::Replaced(marker) => {
                 self.events().refused(Refusal::Replaced);
                 open.standing = Standing::Replaced;
+                open.beside.push(Beside::Seen(Held::Kept(marker)));
             }
             Opened::Nothing | Opened::Moved(_) => self.events().refused(Refusal::Unknown),
             Opened::Unreadable(error) => self.events().unreadable(&error),
@@ -211,7 +214,7 @@ impl SessionManager {
             let moved = moved(&marker.record)?;
             let in_grace = now < moved.at + self.settings().grace;
             let Some(nonce) = moved.nonce else {
-                return self.open_cut_off(patience, &marker, &moved, in_grace, now).await;
+                return self.open_cut_off(patience, marker, &moved, in_grace, now).await;
             };
             // Beyond the grace period too, if the renewal was cut off before anybody was given the new ticket.
             if !in_grace && !self.is_pending(patience, &moved, now).await? {
@@ -230,16 +233,16 @@ impl SessionManager {
     async fn open_cut_off(
         &self,
         patience: &Patience,
-        marker: &Ticket,
+        marker: Ticket,
         moved: &Moved,
         in_grace: bool,
         now: Timestamp,
     ) -> Result<Opened> {
         if let Some(record) = self.take_back(patience, &marker.key, &marker.record, moved, now).await? {
-            return self.opened(Ticket { record, ..marker.clone() }, false);
+            return self.opened(Ticket { record, ..marker }, false);
         }
         let replaced = in_grace || self.is_undecided(patience, moved, now).await?;
-        Ok(if replaced { Opened::Replaced } else { Opened::Nothing })
+        Ok(if replaced { Opened::Replaced(marker) } else { Opened::Nothing })
     }
 
     /// Whether whoever renews it may still be at it, or the renewal may still be taken back.

@@ -18,7 +18,6 @@ use crate::clock::Timestamp;
 use crate::error::{Error, ErrorKind, Result};
 use crate::events::Event;
 use crate::record::{Arriving, AuthenticatedAt, Handle, Moved, Own, Record, RecordKind, Revision, Values};
-use crate::session::state::Held;
 use crate::store::{Created, Found, Swap};
 use crate::token::StoreKey;
 
@@ -36,13 +35,13 @@ impl SessionManager {
     }
 
     /// Creates a pending record for what is to be `live`, or puts it over one that was left behind, and takes its place if
-    /// it needs one. Those that it replaces hold none.
+    /// it needs one. Those that are about to end hold none.
     pub(super) async fn reserve(
         &self,
         patience: &Patience,
         key: StoreKey,
         mut live: Record,
-        replaced: &[Held],
+        leaving: HashSet<Handle>,
         over: Option<Revision>,
     ) -> Result<Reserved> {
         let now = self.now();
@@ -63,7 +62,7 @@ impl SessionManager {
         }
         let reserved = Reserved { key, pending, live };
         if self.needs_place(None, reserved.pending.user.as_deref())
-            && let Err(refused) = self.take_place(patience, &reserved.pending, replaced).await
+            && let Err(refused) = self.take_place(patience, &reserved.pending, leaving).await
         {
             self.give_up(patience, reserved).await;
             return Err(refused);
@@ -90,12 +89,16 @@ impl SessionManager {
     }
 
     /// Takes a place among the sessions of its user for a pending record.
-    pub(super) async fn take_place(&self, patience: &Patience, pending: &Record, replaced: &[Held]) -> Result<()> {
+    pub(super) async fn take_place(
+        &self,
+        patience: &Patience,
+        pending: &Record,
+        mut leaving: HashSet<Handle>,
+    ) -> Result<()> {
         let (Some((limit, policy)), Some(user)) = (self.settings().user_limit, &pending.user) else { return Ok(()) };
         let store = self.store()?;
         let key = StoreKey::of_user(user);
-        let spared: HashSet<Handle> =
-            replaced.iter().map(|held| held.record().handle).chain([pending.handle]).collect();
+        leaving.insert(pending.handle);
         let mut retry = Retry::new();
         loop {
             let now = self.now();
@@ -106,15 +109,12 @@ impl SessionManager {
             };
             let found = patience.wait(store.index()?.find_by_user(user, now)).await?;
             let mut holders = holders(&found, &arriving);
-            holders.retain(|handle, _| !spared.contains(handle));
+            holders.retain(|handle, _| !leaving.contains(handle));
             if holders.len() >= limit {
                 let oldest = holders.iter().min_by_key(|(handle, since)| (**since, **handle));
                 match (policy, oldest) {
                     (LimitPolicy::EndOldest, Some((&oldest, _))) => {
-                        let evicted = |record: &Record| {
-                            self.events().tell(Event::Evicted { handle: record.handle, user: record.user.as_deref() });
-                        };
-                        self.end_handle(patience, oldest, now, evicted).await?;
+                        self.end_handle(patience, oldest, now, |record| self.evicted(record)).await?;
                         continue;
                     }
                     _ => {
@@ -138,6 +138,10 @@ impl SessionManager {
             }
             retry.next(patience).await?;
         }
+    }
+
+    pub(super) fn evicted(&self, record: &Record) {
+        self.events().tell(Event::Evicted { handle: record.handle, user: record.user.as_deref() });
     }
 
     /// The record that the logins of a user meet at. It lives as long as any pending record of now does, and names nobody.

@@ -4,6 +4,8 @@
 //! another key, as a renewal does in a store: the new record is created as pending, the old one becomes a marker, the new
 //! one is promoted. So a cookie from before a login opens nothing after it, and whoever ends sessions ends these as any.
 
+use std::collections::HashSet;
+
 use super::backend::Keeper;
 use super::commit::{Work, ended};
 use super::open::moved;
@@ -54,13 +56,9 @@ impl SessionManager {
     /// still there.
     pub(super) async fn register_made(&self, patience: &Patience, work: &mut Work, made: &Made) -> Result<bool> {
         if !self.has_register() {
-            let ended = !work.ending.is_empty();
-            for held in work.ending.drain(..) {
-                self.events().destroyed(held.record());
-                self.0.endings.over(held.record().handle);
-            }
+            let ended = self.end_destroyed(patience, work, self.now()).await?;
             self.tell_made(work, made);
-            return Ok(ended);
+            return Ok(ended == Some(true));
         }
         let now = self.now();
         let base = work.held.as_ref().map(Held::record);
@@ -98,7 +96,7 @@ impl SessionManager {
             return Ok(ended);
         }
         // Before anything is ended: a login that is refused leaves the visitor's session as it was.
-        let reserved = self.reserve(patience, key, live, &work.ending, None).await?;
+        let reserved = self.reserve(patience, key, live, work.leaving(), None).await?;
         match self.strike_out(patience, work, now).await {
             Ok(ended) => {
                 self.take_up(patience, reserved).await?;
@@ -114,17 +112,7 @@ impl SessionManager {
 
     /// Ends what the request destroyed.
     async fn strike_out(&self, patience: &Patience, work: &mut Work, now: Timestamp) -> Result<bool> {
-        let mut any = false;
-        while let Some(held) = work.ending.last() {
-            let record = held.record();
-            if self.end(patience, key_of(record), record.handle, now).await? {
-                self.0.endings.over(record.handle);
-                self.events().destroyed(record);
-                any = true;
-            }
-            work.ending.pop();
-        }
-        Ok(any)
+        Ok(self.end_destroyed(patience, work, now).await? == Some(true))
     }
 
     async fn update_entry(&self, patience: &Patience, record: &Record, now: Timestamp) -> Result<()> {
@@ -167,7 +155,7 @@ impl SessionManager {
             }
             Some(_) => return Err(ended()),
         };
-        let reserved = self.reserve(patience, to, live.clone(), &[], over).await?;
+        let reserved = self.reserve(patience, to, live.clone(), HashSet::new(), over).await?;
         let mut retry = Retry::new();
         loop {
             let known = store.load(patience, &from, now).await?.filter(|known| known.kind == RecordKind::Live);

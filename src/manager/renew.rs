@@ -5,6 +5,7 @@
 //! opens: before the marker the old ticket opens it as ever; after it, the next request with the old ticket follows (after
 //! a periodic renewal) or takes the renewal back (after an explicit one).
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use super::commit::{ended, taken};
@@ -40,7 +41,7 @@ impl SessionManager {
                 return Err(taken());
             }
             if self.needs_place(ticket.record.user.as_deref(), new.record.user.as_deref())
-                && let Err(refused) = self.take_place(patience, &new.record, &[]).await
+                && let Err(refused) = self.take_place(patience, &new.record, HashSet::new()).await
             {
                 store.delete(patience, &new.key, now).await?;
                 return Err(refused);

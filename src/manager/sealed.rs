@@ -9,7 +9,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::events::{self, Refusal};
 use crate::record::{Handle, Record};
 use crate::sealed::{Found, MOST_CANDIDATES, Sealer, Unsealed};
-use crate::session::state::{Held, Open, Reply, Standing};
+use crate::session::state::{Beside, Held, Open, Reply, Standing};
 use crate::session::{Draft, Session};
 
 /// What a request made of its session.
@@ -49,13 +49,18 @@ impl SessionManager {
             all.push(one);
             all.len() == MOST_CANDIDATES
         });
-        for sealed in all {
+        let mut all = all.into_iter();
+        while let Some(sealed) = all.next() {
             match Box::pin(self.entry(session.patience(), &sealed.record, now)).await? {
                 Entry::Live => {
                     self.open_sealed(open, sealed);
+                    open.beside.extend(all.map(|other| Beside::Seen(Held::Sealed(other.record))));
                     return Ok(());
                 }
-                Entry::Replaced => open.standing = Standing::Replaced,
+                Entry::Replaced => {
+                    open.standing = Standing::Replaced;
+                    open.beside.push(Beside::Seen(Held::Sealed(sealed.record)));
+                }
                 Entry::None => self.events().refused(Refusal::Expired),
             }
         }
@@ -113,7 +118,7 @@ impl SessionManager {
         session: &Session,
         work: &mut Work,
     ) -> Result<Outcome> {
-        if !work.ending.is_empty() && !work.can_issue {
+        if (!work.ending.is_empty() || !work.beside.is_empty()) && !work.can_issue {
             return Err(needs_cookie());
         }
         let made = self.make_anew(work)?;

@@ -133,6 +133,7 @@ impl Session {
         {
             let mut inner = self.lock();
             open.sent = inner.sent;
+            open.arrived = open.standing;
             inner.open.get_or_insert(open);
         }
         self.manager().begun();
