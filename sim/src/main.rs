@@ -5,23 +5,30 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use sim::plan::Plan;
-use sim::{Planted, Search, StoreKind, run_seed, shrink, tell};
+use sim::{Finding, Planted, Search, StoreKind, run_seed, shrink, tell};
 
 const HELP: &str = "\
 Plays hosts, visitors and everything that can go wrong between them, from seeds.
 
     cargo run --release -p sim -- [OPTIONS]
 
+    --check          what the test command runs: seeds on every store, and all planted faults
     --seeds N        how many seeds are played; 100000 by default
     --first N        the first of them; 0 by default
-    --minutes N      ends the search after this long
+    --minutes N      ends the search after this long, however many seeds that takes
     --store NAME     memory, or file; memory by default
-    --seed N         plays this seed, cuts it down if it goes wrong, and tells its story
-    --as-it-is       tells the story of --seed without cutting it down
-    --planted NAME   plants a fault; `--planted list` names them
     --go-on          goes on when a rule was broken, and counts which
     --any            does not ask whether the search met all that it should
+    --seed N         plays this seed, cuts it down if it breaks a rule, and tells its story
+    --as-it-is       tells the story of --seed without cutting it down
+    --planted NAME   plants a fault; `--planted list` names them
 ";
+
+/// How many seeds `--check` plays on each store.
+const CHECKED: [(StoreKind, u64); 2] = [(StoreKind::Memory, 100_000), (StoreKind::File, 2_000)];
+
+/// Planted faults are searched for from here on, for at most so many seeds each.
+const PLANTED: (u64, u64) = (1_000_000, 20_000);
 
 /// What the command line asks for.
 struct Options {
@@ -29,6 +36,7 @@ struct Options {
     seed: Option<u64>,
     as_it_is: bool,
     any: bool,
+    check: bool,
 }
 
 fn main() -> ExitCode {
@@ -48,81 +56,118 @@ fn main() -> ExitCode {
 }
 
 fn options() -> Result<Option<Options>, String> {
-    let mut search = Search {
-        first: 0,
-        seeds: 100_000,
-        at_most: None,
-        store: StoreKind::Memory,
-        planted: None,
-        goes_on: false,
-        progress: |played| {
-            if played % 20_000 == 0 {
-                let _ = writeln!(io::stderr(), "{played} seeds");
-            }
+    let mut options = Options {
+        search: Search {
+            first: 0,
+            seeds: 100_000,
+            at_most: None,
+            store: StoreKind::Memory,
+            planted: None,
+            goes_on: false,
+            progress: |played| {
+                if played % 20_000 == 0 {
+                    let _ = writeln!(io::stderr(), "{played} seeds");
+                }
+            },
         },
+        seed: None,
+        as_it_is: false,
+        any: false,
+        check: false,
     };
-    let (mut seed, mut as_it_is, mut any) = (None, false, false);
+    let search = &mut options.search;
     let mut arguments = std::env::args().skip(1);
     while let Some(option) = arguments.next() {
-        let mut number = || {
-            let text = arguments.next().ok_or_else(|| format!("{option} needs a value"))?;
-            text.parse::<u64>().map_err(|_| format!("{text:?} is no number"))
-        };
+        let mut text = || arguments.next().ok_or_else(|| format!("{option} needs a value"));
+        let number = |text: String| text.parse::<u64>().map_err(|_| format!("{text:?} is no number"));
         match &*option {
-            "--seeds" => search.seeds = number()?,
-            "--first" => search.first = number()?,
-            "--minutes" => (search.at_most, search.seeds) = (Some(Duration::from_secs(60 * number()?)), u64::MAX),
-            "--seed" => seed = Some(number()?),
-            "--store" => search.store = arguments.next().unwrap_or_default().parse()?,
-            "--planted" => match arguments.next().unwrap_or_default() {
-                list if list == "list" => return Err(Planted::ALL.iter().map(|one| format!("\n  {one}")).collect()),
+            "--check" => options.check = true,
+            "--seeds" => search.seeds = number(text()?)?,
+            "--first" => search.first = number(text()?)?,
+            "--minutes" => {
+                (search.at_most, search.seeds) = (Some(Duration::from_secs(60 * number(text()?)?)), u64::MAX);
+            }
+            "--store" => search.store = text()?.parse()?,
+            "--go-on" => search.goes_on = true,
+            "--any" => options.any = true,
+            "--seed" => options.seed = Some(number(text()?)?),
+            "--as-it-is" => options.as_it_is = true,
+            "--planted" => match &*text()? {
+                "list" => return Err(Planted::ALL.iter().map(|one| format!("\n  {one}")).collect()),
                 name => search.planted = Some(name.parse()?),
             },
-            "--as-it-is" => as_it_is = true,
-            "--go-on" => search.goes_on = true,
-            "--any" => any = true,
             "--help" | "-h" => return Ok(None),
             unknown => return Err(format!("{unknown:?} is no option; `--help` names them")),
         }
     }
-    Ok(Some(Options { search, seed, as_it_is, any }))
+    Ok(Some(options))
 }
 
 /// Returns whether all was well.
 fn run(options: &Options, out: &mut impl Write) -> io::Result<bool> {
-    let Search { store, planted, .. } = options.search;
-    if let Some(seed) = options.seed {
-        let found = run_seed(seed, store, planted);
-        let mut plan = Plan::draw(seed, store);
-        if let Some(found) = found.as_ref().filter(|_| !options.as_it_is) {
-            plan = shrink(plan, found.rule, planted);
+    match options.seed {
+        _ if options.check => check(&options.search, out),
+        Some(seed) => tell_story(seed, options, out),
+        None => {
+            let found = searched(&options.search, out)?;
+            Ok(found.violations.is_empty() && (options.any || meets_all(&found, out)?))
         }
-        for line in tell(plan, planted) {
-            writeln!(out, "{line}")?;
-        }
-        return Ok(found.is_none());
     }
-    let begun = Instant::now();
-    let found = options.search.run();
-    writeln!(
-        out,
-        "{} seeds on the {store} store in {:.1} s:\n{}",
-        found.played,
-        begun.elapsed().as_secs_f64(),
-        found.met
-    )?;
-    let plant = planted.map(|planted| format!(" --planted {planted}")).unwrap_or_default();
+}
+
+/// Plays one seed and tells what happened.
+fn tell_story(seed: u64, options: &Options, out: &mut impl Write) -> io::Result<bool> {
+    let Search { store, planted, .. } = options.search;
+    let mut plan = Plan::draw(seed, store);
+    let found = run_seed(seed, store, planted);
+    if let Some(found) = found.as_ref().filter(|_| !options.as_it_is) {
+        plan = shrink(plan, found.rule, planted);
+    }
+    tell(plan, planted).iter().try_for_each(|line| writeln!(out, "{line}"))?;
+    Ok(found.is_none())
+}
+
+/// Searches, and says what was found.
+fn searched(search: &Search, out: &mut impl Write) -> io::Result<Finding> {
+    let (begun, store) = (Instant::now(), search.store);
+    let found = search.run();
+    let seconds = begun.elapsed().as_secs_f64();
+    writeln!(out, "{} seeds on the {store} store in {seconds:.1} s:\n{}", found.played, found.met)?;
+    let planted = search.planted.map(|planted| format!(" --planted {planted}")).unwrap_or_default();
     for (seed, why, times) in found.violations.values() {
         writeln!(out, "seed {seed}, and {} more: {why}", times - 1)?;
-        writeln!(out, "again: cargo run --release -p sim -- --store {store} --seed {seed}{plant}")?;
+        writeln!(out, "again: cargo run --release -p sim -- --store {store} --seed {seed}{planted}")?;
     }
-    if !found.violations.is_empty() {
-        return Ok(false);
-    }
+    Ok(found)
+}
+
+/// Whether a search met all that it should.
+fn meets_all(found: &Finding, out: &mut impl Write) -> io::Result<bool> {
     let missing = found.met.missing();
-    if !missing.is_empty() && !options.any {
+    if !missing.is_empty() {
         writeln!(out, "the search never met: {}", missing.join("; "))?;
-        return Ok(false);
     }
-    Ok(true)
+    Ok(missing.is_empty())
+}
+
+/// What the test command runs.
+fn check(search: &Search, out: &mut impl Write) -> io::Result<bool> {
+    let (mut passed, mut failed) = (0, 0);
+    let mut count = |well: bool| *(if well { &mut passed } else { &mut failed }) += 1;
+    for (store, seeds) in CHECKED {
+        let found = searched(&Search { store, seeds, ..search.clone() }, out)?;
+        // Files are too slow for the rarest things.
+        count(found.violations.is_empty() && (store == StoreKind::File || meets_all(&found, out)?));
+    }
+    let (first, seeds) = PLANTED;
+    for planted in Planted::ALL {
+        let found = Search { first, seeds, planted: Some(*planted), ..search.clone() }.run();
+        match found.violations.values().next() {
+            Some((_, why, _)) => writeln!(out, "planted {planted}: found in {} seeds, {:?}", found.played, why.rule)?,
+            None => writeln!(out, "planted {planted}: NOT FOUND in {} seeds", found.played)?,
+        }
+        count(!found.violations.is_empty());
+    }
+    writeln!(out, "{passed} passed, {failed} failed")?;
+    Ok(failed == 0)
 }

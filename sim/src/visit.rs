@@ -163,7 +163,8 @@ impl Visit {
     fn note_replaced(&self, seen: &Seen) {
         let [cookie] = &*self.cookies else { return };
         let Some(handle) = lock(&self.world.truth).session_of(cookie).filter(|_| seen.handle.is_none()) else { return };
-        if self.session.remove("nothing").is_err_and(|error| error.kind() == ErrorKind::ReadOnly) {
+        // There is nothing to clear.
+        if self.session.clear().is_err_and(|error| error.kind() == ErrorKind::ReadOnly) {
             let _ = self.replaced.set(handle);
         }
     }

@@ -6,6 +6,7 @@ mod fuzz;
 mod guards;
 mod msrv;
 pub(crate) mod setup;
+mod simulation;
 
 use crate::command::Result;
 
@@ -39,6 +40,11 @@ const STEPS: &[Step] = &[
         about: "what holds over HTTP, on every framework and store, and that the documentation says so",
         run: checks::scenarios,
     },
+    Step {
+        name: "simulation",
+        about: "hosts and visitors from 100,000 seeds, and faults that have to be found",
+        run: simulation::simulate,
+    },
     Step { name: "guards", about: "a request costs no more than it may", run: guards::run },
     Step {
         name: "fuzz",
@@ -57,7 +63,7 @@ pub(crate) fn select<'a>(names: &[&'a str]) -> std::result::Result<Vec<&'static 
 
 /// A line for each step.
 pub(crate) fn list() -> String {
-    STEPS.iter().map(|step| format!("  {:<10}{}\n", step.name, step.about)).collect()
+    STEPS.iter().map(|step| format!("  {:<12}{}\n", step.name, step.about)).collect()
 }
 
 #[cfg(test)]
