@@ -36,3 +36,7 @@ pub(super) fn tests() -> Result<Done> {
 pub(super) fn scenarios() -> Result<Done> {
     matrix::check().map(|()| Done::Fully)
 }
+
+pub(super) fn protocol() -> Result<Done> {
+    run(&mut cargo(&["run", "--quiet", "--release", "--package", "protocol"])).map(|()| Done::Fully)
+}

@@ -39,6 +39,11 @@ const STEPS: &[Step] = &[
         about: "what holds over HTTP, on every framework and store, and that the documentation says so",
         run: checks::scenarios,
     },
+    Step {
+        name: "protocol",
+        about: "renewal, ending and user limits hold in all states of a few small sizes",
+        run: checks::protocol,
+    },
     Step { name: "guards", about: "a request costs no more than it may", run: guards::run },
     Step {
         name: "fuzz",
