@@ -51,7 +51,17 @@ pub fn complete() -> Vec<Search> {
         4,
     ));
     (sleeping.world.longest, sleeping.world.delay) = (9, 0);
+    let mut moved = search(
+        "a session that has just moved, a renewal and two logouts",
+        100_000,
+        ANAS,
+        &[(Renew, Jar(0)), (Logout, Old(0)), (Logout, Old(0))],
+        1,
+        1,
+    );
+    moved.world.has_moved = true;
     vec![
+        moved,
         search("two renewals and a logout", 100_000, ANAS, &[(Renew, Jar(0)), (Renew, Old(0)), (Logout, Jar(0))], 1, 1),
         search(
             "a renewal and two logouts",
@@ -144,13 +154,21 @@ pub fn planted() -> Vec<Search> {
         |name: &str| complete.iter().find(|search| search.name == name).cloned().expect("a name of the list above");
     let mut planted = Vec::new();
     for (end, name) in
-        [(EndOrder::MarkerFirst, "a renewal and two logouts"), (EndOrder::FarEndFirst, "two renewals and a logout")]
+        [(EndOrder::MarkerFirst, "a renewal and two logouts"), (EndOrder::FarEndUnchecked, "two renewals and a logout")]
     {
         let mut search = of(name);
         (search.name, search.expected) = (format!("{end:?}"), Expected::Fails);
         search.world.design.end = end;
         planted.push(search);
     }
+    // Limits that are stated: they must still be there, or the page is wrong.
+    let mut twice = of("two renewals and a logout");
+    (twice.name, twice.expected, twice.world.overtaking) =
+        ("limit: a verb takes effect twice".to_owned(), Expected::Fails, true);
+    let mut strict = of("a renewal and two logouts");
+    (strict.name, strict.expected, strict.world.is_strict) =
+        ("limit: a logout finds no session".to_owned(), Expected::Fails, true);
+    planted.extend([twice, strict]);
     for fault in Fault::ALL {
         let mut search = of(found_in(fault));
         (search.name, search.expected) = (format!("{fault:?}"), Expected::Fails);
@@ -178,6 +196,7 @@ fn world(sessions: &[Option<u8>], requests: &[(Request, Source)], mishaps: u8, h
     World {
         design: Design::new(ENGINE),
         sessions: sessions.to_vec(),
+        has_moved: false,
         requests: requests.to_vec(),
         mishaps,
         hours,

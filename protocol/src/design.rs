@@ -24,12 +24,10 @@ pub enum EndOrder {
     /// Walks to the end of the chain, deletes what the session lives in, then the markers from there back. Follows again
     /// if it deleted something else than it saw. Absent at the first look means: looks by the handle.
     FarEndFirst,
-    /// The same, and whatever is absent where the session should be, at the first look or behind a marker, means: looks by
-    /// the handle.
+    /// The same, and does not look at what it removed where it saw a marker.
+    FarEndUnchecked,
+    /// As `FarEndFirst`, and whatever is not as it was seen, and whatever is absent, means: looks by the handle.
     FarEndThenHandle,
-    /// As `FarEndThenHandle`, and what the session lives in is first swapped for a pending record, which opens nothing: so
-    /// no marker can take its place before it is deleted.
-    StopThenDelete,
 }
 
 /// How long things live, in steps of the clock.

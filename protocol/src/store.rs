@@ -16,9 +16,7 @@ pub type Time = u8;
 /// Later than every clock.
 pub const NEVER: Time = Time::MAX;
 /// How many keys there are.
-pub const KEYS: usize = 13;
-/// A key that no record will ever have.
-pub const NOWHERE: Key = 12;
+pub const KEYS: usize = 12;
 /// The key of the slot record, which no token has.
 pub const SLOTS: Key = 11;
 

@@ -5,7 +5,7 @@ use crate::engine::Request;
 use crate::explore::Model;
 use crate::invariants::{self, Witness};
 use crate::process::{DRAWS, Event, Process, Stage, TRIES};
-use crate::store::{Call, Key, NEVER, Record, Store, Time, User, Verb};
+use crate::store::{Call, Key, Kind, Moved, NEVER, Record, Revision, Store, Time, User, Verb};
 
 /// A few requests of a few visitors, and what may go wrong.
 #[derive(Debug, Clone)]
@@ -14,6 +14,8 @@ pub struct World {
     pub design: Design,
     /// The sessions that are there in the beginning: whose each is, by its key. Visitor *n* has session *n*.
     pub sessions: Vec<Option<User>>,
+    /// Whether the first session has just been renewed periodically: from the key of its name to the next one.
+    pub has_moved: bool,
     /// The requests, in the order of their names.
     pub requests: Vec<(Request, Source)>,
     /// How often something may go wrong: a crash, an answer that is lost, a verb that takes effect later.
@@ -96,7 +98,17 @@ impl Model for World {
             witness.begins(visitor, visitor, user);
             witness.jars[usize::from(visitor)] = Some(visitor);
         }
-        let first_key = |process: u8| self.sessions.len() as Key + process * DRAWS;
+        let mut first_key = self.sessions.len() as Key;
+        if self.has_moved {
+            let (old, to) = (store.raw(0).expect("a first session"), first_key);
+            let moved = Moved { to, periodic: true, at: 0, session_expires: NEVER };
+            store.put(to, Record { revision: Revision { counter: 2, tag: 0 }, ..old });
+            store.put(0, Record { kind: Kind::Moved(moved), expires: self.design.times.marker, ..old });
+            witness.begins(to, old.handle, old.user);
+            witness.jars[0] = Some(to);
+            first_key += 1;
+        }
+        let first_key = |process: u8| first_key + process * DRAWS;
         let processes =
             (0..).zip(&self.requests).map(|(process, _)| Process::new(process, first_key(process))).collect();
         State { store, clock: 0, mishaps: self.mishaps, processes, late: Vec::new(), witness }

@@ -9,7 +9,6 @@ use protocol::explore::explore;
 fn every_planted_fault_is_found_and_told() {
     for search in planted() {
         let report = explore(&search.world);
-        println!("{}: {} states", search.name, report.states);
         let violation = report.violation.unwrap_or_else(|| panic!("{} is not found", search.name));
         assert!(!violation.trace.is_empty(), "{}", search.name);
     }
@@ -17,7 +16,8 @@ fn every_planted_fault_is_found_and_told() {
 
 #[test]
 fn without_a_fault_the_smallest_search_holds() {
-    let search = complete().into_iter().find(|search| search.name.contains("sleeps")).unwrap();
-    let report = explore(&search.world);
-    assert!(report.violation.is_none(), "{}", report.violation.unwrap());
+    let search = complete().into_iter().min_by_key(|search| search.world.requests.len()).expect("there are searches");
+    if let Some(violation) = explore(&search.world).violation {
+        panic!("{}:\n{violation}", search.name);
+    }
 }
