@@ -44,7 +44,7 @@ pub fn complete() -> Vec<Search> {
     };
     let mut sleeping = limited(search(
         "a login at limit 1 that sleeps, and another",
-        1_000,
+        380_000,
         &[],
         &[(Login(ANA), Jar(1)), (Login(ANA), Jar(2))],
         1,
@@ -53,7 +53,7 @@ pub fn complete() -> Vec<Search> {
     (sleeping.world.longest, sleeping.world.delay) = (9, 0);
     let mut moved = search(
         "a session that has just moved, a renewal and two logouts",
-        100_000,
+        1_300_000,
         ANAS,
         &[(Renew, Jar(0)), (Logout, Old(0)), (Logout, Old(0))],
         1,
@@ -62,10 +62,10 @@ pub fn complete() -> Vec<Search> {
     moved.world.has_moved = true;
     vec![
         moved,
-        search("two renewals and a logout", 100_000, ANAS, &[(Renew, Jar(0)), (Renew, Old(0)), (Logout, Jar(0))], 1, 1),
+        search("two renewals and a logout", 500_000, ANAS, &[(Renew, Jar(0)), (Renew, Old(0)), (Logout, Jar(0))], 1, 1),
         search(
             "a renewal and two logouts",
-            100_000,
+            400_000,
             ANAS,
             &[(Renew, Jar(0)), (Logout, Old(0)), (Logout, Old(0))],
             1,
@@ -73,7 +73,7 @@ pub fn complete() -> Vec<Search> {
         ),
         search(
             "a periodic renewal and two logouts",
-            100_000,
+            800_000,
             ANAS,
             &[(RenewPeriodically, Jar(0)), (Logout, Old(0)), (Logout, Old(0))],
             1,
@@ -81,7 +81,7 @@ pub fn complete() -> Vec<Search> {
         ),
         search(
             "two periodic renewals and a logout",
-            100_000,
+            700_000,
             ANAS,
             &[(RenewPeriodically, Jar(0)), (RenewPeriodically, Jar(0)), (Logout, Old(0))],
             1,
@@ -89,7 +89,7 @@ pub fn complete() -> Vec<Search> {
         ),
         search(
             "a renewal that is taken back, and a logout",
-            100_000,
+            700_000,
             ANAS,
             &[(Renew, Jar(0)), (Read, Old(0)), (Logout, Old(0))],
             2,
@@ -97,7 +97,7 @@ pub fn complete() -> Vec<Search> {
         ),
         search(
             "both renewals and a write",
-            100_000,
+            800_000,
             ANAS,
             &[(Renew, Jar(0)), (RenewPeriodically, Old(0)), (Write, Old(0))],
             1,
@@ -105,7 +105,7 @@ pub fn complete() -> Vec<Search> {
         ),
         search(
             "a login with a planted token",
-            50_000,
+            250_000,
             &[None],
             &[(Login(ANA), Jar(0)), (Read, Old(0)), (RenewPeriodically, Old(0))],
             1,
@@ -113,7 +113,7 @@ pub fn complete() -> Vec<Search> {
         ),
         limited(search(
             "two logins at limit 1 with one old session",
-            50_000,
+            140_000,
             &[Some(ANA), None],
             &[(Login(ANA), Jar(1)), (Login(ANA), Jar(2))],
             1,
@@ -121,7 +121,7 @@ pub fn complete() -> Vec<Search> {
         )),
         limited(search(
             "a login at limit 1 and a renewal",
-            50_000,
+            250_000,
             ANAS,
             &[(Login(ANA), Jar(1)), (Renew, Jar(0)), (Read, Old(0))],
             1,
@@ -130,7 +130,7 @@ pub fn complete() -> Vec<Search> {
         sleeping,
         search(
             "the end of a user's sessions, a login and a renewal",
-            50_000,
+            150_000,
             &[Some(ANA), None],
             &[(RevokeUser(ANA), Jar(2)), (Login(ANA), Jar(1)), (RenewPeriodically, Jar(0))],
             1,
@@ -138,7 +138,7 @@ pub fn complete() -> Vec<Search> {
         ),
         search(
             "an end by handle and both renewals",
-            50_000,
+            500_000,
             ANAS,
             &[(Revoke(0), Jar(2)), (Renew, Jar(0)), (RenewPeriodically, Old(0))],
             1,
