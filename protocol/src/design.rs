@@ -1,5 +1,5 @@
-//! What can be chosen about the protocol: the order in which an end deletes, how long things live, and a fault that a test
-//! plants to see it found.
+//! What can be chosen about the protocol: the order in which an end deletes, how long things live, and a fault that a
+//! test plants to see it found.
 
 use crate::store::Time;
 
@@ -21,8 +21,8 @@ pub struct Design {
 pub enum EndOrder {
     /// Deletes the record of the token, then what it pointed to, to the end of the chain. What is absent has ended.
     MarkerFirst,
-    /// Walks to the end of the chain, deletes what the session lives in, then the markers from there back. Follows again
-    /// if it deleted something else than it saw. Absent at the first look means: looks by the handle.
+    /// Walks to the end of the chain, deletes what the session lives in, then the markers from there back. Follows
+    /// again if it deleted something else than it saw. Absent at the first look means: looks by the handle.
     FarEndFirst,
     /// The same, and does not look at what it removed where it saw a marker.
     FarEndUnchecked,

@@ -1,8 +1,8 @@
 //! Breadth-first search of all states that a model can reach.
 //!
-//! Of a state that was visited, 64 bits of its hash are kept, and 64 of the state that led to it: so the first violation is
-//! found by one of the shortest ways, and the way is walked again from the beginning to tell it. Two states with one hash
-//! would hide one of them; among ten million that happens once in 300,000 searches.
+//! Of a state that was visited, 64 bits of its hash are kept, and 64 of the state that led to it: so the first
+//! violation is found by one of the shortest ways, and the way is walked again from the beginning to tell it. Two
+//! states with one hash would hide one of them; among ten million that happens once in 300,000 searches.
 
 use std::collections::{HashMap, VecDeque};
 use std::fmt;
@@ -105,8 +105,8 @@ fn fingerprint(state: &impl Hash) -> u64 {
     fingerprint.finish()
 }
 
-/// Folds one word after another into a product of 128 bits: a state is hundreds of small numbers, and this takes a fifth of
-/// the time that the hash of the standard library takes.
+/// Folds one word after another into a product of 128 bits: a state is hundreds of small numbers, and this takes a
+/// fifth of the time that the hash of the standard library takes.
 struct Fingerprint(u64);
 
 impl Hasher for Fingerprint {

@@ -232,8 +232,8 @@ fn check_reachable(world: &World, state: &State, at_last: Time) -> Result<(), St
     Ok(())
 }
 
-/// Whether a visitor with this token has lost a session for a reason that is stated as a limit of the protocol: the answer
-/// of a renewal was lost, and the visitor did not come back in time, or the renewal was explicit.
+/// Whether a visitor with this token has lost a session for a reason that is stated as a limit of the protocol: the
+/// answer of a renewal was lost, and the visitor did not come back in time, or the renewal was explicit.
 fn came_too_late(world: &World, state: &State, token: Key) -> bool {
     let mut key = token;
     loop {

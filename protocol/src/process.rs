@@ -1,9 +1,9 @@
 //! One request, as it runs: it calls the store, and anything may happen between two calls.
 //!
-//! What a request does is written as a plain function, as in the engine. It is run again from its beginning each time that
-//! the store returned something, with all that it has been told so far, until it asks for what it has not been told yet.
-//! So what a process knows is what it was told. What no longer matters is forgotten ([`Io::scope`], [`Io::repeat`]), so
-//! that processes which will do the same are the same.
+//! What a request does is written as a plain function, as in the engine. It is run again from its beginning each time
+//! that the store returned something, with all that it has been told so far, until it asks for what it has not been
+//! told yet. So what a process knows is what it was told. What no longer matters is forgotten ([`Io::scope`],
+//! [`Io::repeat`]), so that processes which will do the same are the same.
 
 use crate::design::{Design, Fault};
 use crate::engine::{self, Attempt, Opened, Outcome, Request};

@@ -1,4 +1,5 @@
-//! What a request does, in the order of `src/manager/`: function by function as there, without values, events and cookies.
+//! What a request does, in the order of `src/manager/`: function by function as there, without values, events and
+//! cookies.
 
 mod end;
 mod open;
