@@ -105,8 +105,8 @@ fn fingerprint(state: &impl Hash) -> u64 {
     fingerprint.finish()
 }
 
-/// Folds one word after another into a product of 128 bits: a state is hundreds of small numbers, and this takes a
-/// fifth of the time that the hash of the standard library takes.
+/// Folds one word after another into a product of 128 bits: a state is hundreds of small numbers, and hashing them is
+/// much of the work.
 struct Fingerprint(u64);
 
 impl Hasher for Fingerprint {
