@@ -6,7 +6,6 @@ mod fuzz;
 mod guards;
 mod msrv;
 pub(crate) mod setup;
-mod simulation;
 
 use crate::command::Result;
 
@@ -41,9 +40,14 @@ const STEPS: &[Step] = &[
         run: checks::scenarios,
     },
     Step {
+        name: "protocol",
+        about: "renewal, ending and user limits hold in all states of a few small sizes",
+        run: checks::protocol,
+    },
+    Step {
         name: "simulation",
         about: "hosts and visitors from 100,000 seeds, and faults that have to be found",
-        run: simulation::simulate,
+        run: checks::simulation,
     },
     Step { name: "guards", about: "a request costs no more than it may", run: guards::run },
     Step {
