@@ -455,7 +455,7 @@ impl SessionIndex for MemoryStore {
 
     fn sweep<'a>(&'a self, now: Timestamp) -> BoxFuture<'a, Result<u64>> {
         Box::pin(async move {
-            let mut swept = 0;
+            let (mut swept, now) = (0, now.by_slowest_clock());
             for shard in &self.shards {
                 let mut removed = Removed::new();
                 swept += self.sweep_shard(shard, &mut removed, now);
