@@ -203,6 +203,8 @@ pub trait SessionIndex: Send + Sync {
                     })
                 });
                 expiries.extend(all_of(questions.collect()).await?.into_iter().flatten());
+                // A store that answers at once would let nobody else go on.
+                tokio::task::yield_now().await;
             }
             Ok(expiries)
         })
@@ -213,8 +215,9 @@ pub trait SessionIndex: Send + Sync {
     /// for are asked for every half minute all the same.
     ///
     /// The future says [`Listening`](Announcement::Listening) first, once no delete can be missed any more; it goes on for
-    /// as long as it hears of them, and fails when it does no longer. Then it is begun again. A store that announces nothing,
-    /// as by default, is asked more often instead.
+    /// as long as it hears of them, and fails when it does no longer, within three quarters of a second: a network may lose a
+    /// connection without a word, so one that only listens has to be tried. Then it is begun again, and the store is asked
+    /// meanwhile. A store that announces nothing, as by default, is asked more often instead.
     fn announcements<'a>(
         &'a self,
         tell: &'a (dyn Fn(Announcement) + Send + Sync),
