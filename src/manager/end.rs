@@ -134,8 +134,10 @@ impl SessionManager {
         self.new_patience().wait(self.store()?.index()?.count(self.now())).await
     }
 
-    /// Deletes what has expired, and answers how many records that were. It happens by itself as well. It takes as long as
-    /// the store needs, in steps that keep nobody waiting.
+    /// Deletes the records that expired at least ten minutes ago, and returns how many that were. A background task does so
+    /// as well. An expired session is neither opened, counted nor listed from its deadline on; its record is kept those
+    /// ten minutes because the clock of another host may be behind, and there the session is still live. It takes as long
+    /// as the store needs, in steps that keep nobody waiting.
     ///
     /// # Errors
     ///
@@ -283,7 +285,8 @@ impl SessionManager {
         let work = async move {
             let (patience, now) = (manager.new_patience(), manager.now());
             let index = manager.store()?.index()?;
-            let find = || index.find_by_user(&user, now);
+            // What has expired here may be live where the clock is behind: it ends as well.
+            let find = || index.find_by_user(&user, now.by_slowest_clock());
             let ended = manager.end_all(&patience, now, which, find, |record| manager.revoked(record)).await?;
             Ok(ended.len())
         };
@@ -298,7 +301,8 @@ impl SessionManager {
         revoked: impl Fn(&Record),
     ) -> Result<HashSet<Handle>> {
         let index = self.store()?.index()?;
-        self.end_all(patience, now, |_| true, || index.find_by_handle(handle, now), revoked).await
+        let find = || index.find_by_handle(handle, now.by_slowest_clock());
+        self.end_all(patience, now, |_| true, find, revoked).await
     }
 
     fn revoked(&self, record: &Record) {

@@ -65,6 +65,17 @@ impl Site {
         Self::on(Arc::clone(self.store.store()), self.clock.clone(), configure)
     }
 
+    /// Another host on the same store, whose clock is ahead by so much.
+    pub(crate) fn ahead(
+        &self,
+        by: Duration,
+        configure: impl FnOnce(SessionManagerBuilder) -> SessionManagerBuilder,
+    ) -> Self {
+        let clock = FakeClock::new();
+        clock.set(self.now() + by);
+        Self::on(Arc::clone(self.store.store()), clock, configure)
+    }
+
     fn on(
         memory: Arc<MemoryStore>,
         clock: FakeClock,

@@ -4,6 +4,7 @@ mod adapter;
 mod alike;
 mod asked;
 #[cfg(feature = "metrics")]
+mod clocks;
 mod counted;
 mod crashes;
 mod deadlines;

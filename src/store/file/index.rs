@@ -94,21 +94,21 @@ impl SessionIndex for FileStore {
     }
 }
 
-/// Deletes some of what has expired, unless another process is about it; then gives room back to the disk, where much is
-/// free.
+/// Deletes some of what has expired for every host, unless another process is about it; then gives room back to the disk,
+/// where much is free.
 pub(super) fn step(connection: &Connection, sweeper: Sweeper, now: Timestamp) -> rusqlite::Result<Step> {
     const NAME: &str = "sweep";
     let Sweeper { holder, tells } = sweeper;
     if !row::lease(connection, NAME, holder, now, now + LEASE)? {
         return Ok(Step::default());
     }
-    let mut step = Step::default();
+    let (mut step, expired) = (Step::default(), now.by_slowest_clock());
     if tells {
-        let removed = row::sweep_and_tell(connection, STEP, now)?;
+        let removed = row::sweep_and_tell(connection, STEP, expired)?;
         step.deleted = removed.len() as u64;
         step.removed = removed.into_iter().flatten().collect();
     } else {
-        step.deleted = row::sweep(connection, STEP, now)?;
+        step.deleted = row::sweep(connection, STEP, expired)?;
     }
     step.goes_on = step.deleted > 0 || shrink(connection)?;
     if !step.goes_on {

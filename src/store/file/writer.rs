@@ -9,6 +9,7 @@ use rusqlite::{Connection, TransactionBehavior};
 use tokio::sync::oneshot;
 
 use super::connection::{Link, Place, failed, is_busy};
+use super::filesystem::Journal;
 use super::options::Durability;
 use super::{folder, index, row};
 use crate::clock::Timestamp;
@@ -128,7 +129,7 @@ fn attempt(place: &Place, open: &mut Option<Pen>, batch: &mut [Verb]) -> Result<
             return Err(Failure::All(failed(error)));
         }
         let error = failed(error);
-        let room = error.kind() == ErrorKind::Full && batch.len() == 1 && pen.make_room(&batch[0]);
+        let room = error.kind() == ErrorKind::Full && batch.len() == 1 && pen.make_room(place, &batch[0]);
         if !room {
             return Err(Failure::One(error));
         }
@@ -157,11 +158,13 @@ impl Pen {
         transaction.commit()
     }
 
-    /// Deletes what has expired where a new record finds no room; answers whether that made any.
-    fn make_room(&self, verb: &Verb) -> bool {
+    /// Deletes what has expired where a new record finds no room; answers whether that made any. Processes that share memory
+    /// are on one host, and have one clock.
+    fn make_room(&self, place: &Place, verb: &Verb) -> bool {
         let (Verb::Create(_, _, now, _) | Verb::Swap(_, _, _, now, _)) = verb else { return false };
+        let expired = if place.journal == Journal::WriteAhead { *now } else { now.by_slowest_clock() };
         let most = index::STEP * 10;
-        row::sweep(&self.link.connection, most, *now).is_ok_and(|deleted| deleted > 0)
+        row::sweep(&self.link.connection, most, expired).is_ok_and(|deleted| deleted > 0)
     }
 }
 

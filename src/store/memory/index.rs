@@ -1,6 +1,6 @@
 //! From users and handles to keys. Their locks are taken while a shard is locked, never the other way round.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::hash::{BuildHasher, RandomState};
 use std::sync::{Arc, Mutex, MutexGuard};
 
@@ -65,7 +65,7 @@ type OfUsers = HashMap<Arc<str>, Keys>;
 /// Nearly always one.
 enum Keys {
     One(StoreKey),
-    Many(Vec<StoreKey>),
+    Many(BTreeSet<StoreKey>),
 }
 
 impl Default for Users {
@@ -87,11 +87,12 @@ impl Users {
                 shard.insert(Arc::clone(name), Keys::One(key));
             }
             Some(Keys::One(known)) if *known == key => {}
-            Some(Keys::Many(known)) if known.contains(&key) => {}
-            Some(Keys::Many(known)) => known.push(key),
+            Some(Keys::Many(known)) => {
+                known.insert(key);
+            }
             Some(keys) => {
                 if let Keys::One(known) = *keys {
-                    *keys = Keys::Many(vec![known, key]);
+                    *keys = Keys::Many(BTreeSet::from([known, key]));
                 }
             }
         }
@@ -103,7 +104,7 @@ impl Users {
             None => false,
             Some(Keys::One(known)) => known == key,
             Some(Keys::Many(known)) => {
-                known.retain(|known| known != key);
+                known.remove(key);
                 known.is_empty()
             }
         };
@@ -112,11 +113,23 @@ impl Users {
         }
     }
 
+    /// How many records a user has, and some of them: those behind a key that was drawn at random are as good as drawn.
+    pub(super) fn sample(&self, name: &str, behind: &StoreKey, most: usize) -> (usize, Vec<StoreKey>) {
+        match self.shard(name).get(name) {
+            None => (0, Vec::new()),
+            Some(Keys::One(key)) => (1, vec![*key]),
+            Some(Keys::Many(keys)) => {
+                let around = keys.range(behind..).chain(keys.range(..behind));
+                (keys.len(), around.take(most).copied().collect())
+            }
+        }
+    }
+
     pub(super) fn get(&self, name: &str) -> Vec<StoreKey> {
         match self.shard(name).get(name) {
             None => Vec::new(),
             Some(Keys::One(key)) => vec![*key],
-            Some(Keys::Many(keys)) => keys.clone(),
+            Some(Keys::Many(keys)) => keys.iter().copied().collect(),
         }
     }
 }

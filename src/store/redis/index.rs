@@ -141,7 +141,7 @@ impl RedisStore {
             let current = self.named(index).await?;
             if current == known {
                 // To forget is no part of finding: if it fails, it is done another time.
-                let _ = self.forget(index, &stale).await;
+                let _ = self.forget_gone(index, &stale).await;
                 return Ok(found);
             }
             known = current;
@@ -192,16 +192,21 @@ impl RedisStore {
     /// Forgets what a hash names and is not there any more.
     pub(super) async fn tidy(&self, hash: &str) -> Result<()> {
         for keys in self.named_in(hash).await?.chunks(STEP) {
-            let there = join_all(keys.iter().map(|key| self.is_there(key)).collect::<Vec<_>>()).await;
-            let mut stale = Vec::new();
-            for (key, there) in keys.iter().zip(there) {
-                if !there? {
-                    stale.push(*key);
-                }
-            }
-            self.forget_in(hash, &stale).await?;
+            self.forget_in(hash, &self.gone(keys).await?).await?;
         }
         Ok(())
+    }
+
+    /// Those of these records that the server does not have: one that has expired by our clock may be live by another's.
+    async fn gone(&self, keys: &[StoreKey]) -> Result<Vec<StoreKey>> {
+        let there = join_all(keys.iter().map(|key| self.is_there(key)).collect::<Vec<_>>()).await;
+        let mut gone = Vec::new();
+        for (key, there) in keys.iter().zip(there) {
+            if !there? {
+                gone.push(*key);
+            }
+        }
+        Ok(gone)
     }
 
     /// The same for the first record of a handle.
@@ -218,13 +223,15 @@ impl RedisStore {
         Ok(self.link.again(&exists).await.map_err(failed)? != Value::Int(0))
     }
 
-    async fn forget(&self, index: &Index, stale: &[StoreKey]) -> Result<()> {
+    /// Forgets those of these records that do not exist any more.
+    async fn forget_gone(&self, index: &Index, keys: &[StoreKey]) -> Result<()> {
+        let gone = self.gone(keys).await?;
         if let Some(first) = &index.first {
-            for key in stale {
+            for key in &gone {
                 self.release(first, key, SLACK).await?;
             }
         }
-        self.forget_in(&index.hash, stale).await
+        self.forget_in(&index.hash, &gone).await
     }
 
     /// Forgets the first record of a handle, if it is this one and was noted at least so long ago.
