@@ -41,7 +41,7 @@ pub(crate) fn run(arguments: &mut Arguments) -> Result {
     })?;
     let count = INCREMENTS.to_string();
     let this_version = || -> Result<Worker> {
-        let arguments = [&*count, path].into_iter().chain(cookies.iter().map(String::as_str));
+        let arguments = ["local", &*count, path].into_iter().chain(cookies.iter().map(String::as_str));
         let mut worker = Worker::start("increments", arguments)?;
         worker.line()?.ok_or("a process ended before it began")?;
         Ok(worker)

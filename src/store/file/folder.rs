@@ -5,6 +5,7 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use crate::error::ConfigError;
+use crate::token::random;
 
 /// The name of the file where only a folder is given.
 const DEFAULT_NAME: &str = "session.db";
@@ -46,22 +47,34 @@ pub(super) fn create_file(path: &Path) -> std::io::Result<()> {
     let _locked = folder.filter(|folder| folder.lock().is_ok());
     if !path.exists() {
         for end in ["-wal", "-shm", "-journal"] {
-            let mut left = path.as_os_str().to_owned();
-            left.push(end);
-            match fs::remove_file(left) {
+            match fs::remove_file(beside(path, end)) {
                 Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
                 _ => {}
             }
         }
     }
+    // Under a name that only this call knows until it is closed: closing it later would release the locks that another
+    // store of this process has taken on it in between.
+    let fresh = beside(path, &format!("-new-{:016x}", u64::from_le_bytes(random())));
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    match options.open(path) {
-        Err(error) if error.kind() != ErrorKind::AlreadyExists => Err(error),
-        _ => Ok(()),
+    drop(options.open(&fresh)?);
+    let linked = fs::hard_link(&fresh, path);
+    match linked {
+        Ok(()) => fs::remove_file(&fresh),
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => fs::remove_file(&fresh),
+        // A file system without such links; the folder is locked against others who create the file.
+        Err(_) => fs::rename(&fresh, path),
     }
+}
+
+/// The path of what lies beside a file under the same name with this end.
+pub(super) fn beside(path: &Path, end: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(end);
+    name.into()
 }
 
 pub(super) fn refuse(path: &Path, why: &str) -> ConfigError {
