@@ -3,5 +3,7 @@
 mod life;
 mod place;
 mod refused;
+mod replaced;
 mod room;
+mod standing;
 mod workshop;

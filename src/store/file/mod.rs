@@ -5,6 +5,7 @@ mod filesystem;
 mod folder;
 mod index;
 mod inline;
+mod log;
 mod options;
 mod pool;
 mod reader;

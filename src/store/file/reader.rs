@@ -71,7 +71,9 @@ impl Readers {
             match link {
                 Some(link) if self.place.is_current(&link) => return Ok(link),
                 Some(_) => {}
-                None if self.place.is_there() => return self.place.connect(Patience::Little).map_err(failed),
+                None if self.place.is_there() && self.place.is_accepted() => {
+                    return self.place.connect(Patience::Little).map_err(failed);
+                }
                 None => return self.place.connect_again(),
             }
         }

@@ -14,15 +14,16 @@ use crate::error::ConfigError;
 const APPLICATION: i32 = 0x434c_4f4b;
 
 /// The version that this program writes.
-pub(super) const VERSION: i64 = 1;
+pub(super) const VERSION: i64 = 2;
 
 /// What each version adds to the one before. A step is never changed once it was released.
 ///
 /// `oldest_reader` is the oldest program that can work on a file of this version: a step that only adds leaves it as it is,
 /// so that the processes before and after a deployment work side by side.
-const STEPS: [Step; VERSION as usize] = [Step {
-    oldest_reader: 1,
-    sql: "
+const STEPS: [Step; VERSION as usize] = [
+    Step {
+        oldest_reader: 1,
+        sql: "
         CREATE TABLE sessions (
             id INTEGER PRIMARY KEY,
             key BLOB NOT NULL,
@@ -45,7 +46,16 @@ const STEPS: [Step; VERSION as usize] = [Step {
         CREATE TABLE leases (name TEXT PRIMARY KEY, holder INTEGER NOT NULL, until INTEGER NOT NULL) STRICT;
         CREATE TABLE versions (oldest_reader INTEGER NOT NULL) STRICT;
     ",
-}];
+    },
+    // Which log the file is written in: see `log`. Random at first, so that no two new files are taken for each other.
+    Step {
+        oldest_reader: 1,
+        sql: "
+        CREATE TABLE log (salts BLOB NOT NULL, base BLOB NOT NULL, cookie INTEGER NOT NULL) STRICT;
+        INSERT INTO log VALUES (randomblob(8), randomblob(8), 0);
+    ",
+    },
+];
 
 struct Step {
     oldest_reader: i64,
@@ -164,7 +174,7 @@ pub(super) fn prepare(connection: &mut Connection, journal: Journal) -> Result<(
 /// Whole files this small are checked page by page when they are opened; of larger ones, what every use touches.
 const CHECKED_PAGES: i64 = 4_096;
 
-fn check(connection: &Connection) -> Result<(), Refused> {
+pub(super) fn check(connection: &Connection) -> Result<(), Refused> {
     let pages: i64 = connection.pragma_query_value(None, "page_count", |row| row.get(0))?;
     if pages <= CHECKED_PAGES {
         let found: String = connection.pragma_query_value(None, "quick_check", |row| row.get(0))?;

@@ -5,10 +5,11 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use rusqlite::{Connection, TransactionBehavior};
+use rusqlite::{Connection, Transaction, TransactionBehavior};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
-use super::connection::{Link, Place, failed, is_busy};
+use super::connection::{Link, Place, failed, is_busy, is_moved, moved};
+use super::log::Salts;
 use super::options::Durability;
 use super::{folder, index, row};
 use crate::clock::Timestamp;
@@ -65,6 +66,7 @@ impl Writer {
         let started = thread.spawn(move || {
             let _ends: Sender<()> = ends;
             serve(&theirs, &verbs);
+            drop(theirs);
         });
         started.map_err(|error| {
             folder::refuse(place.path(), &format!("takes a thread that cannot be started: {error}"))
@@ -118,6 +120,8 @@ struct Pen {
     link: Link,
     /// Whether commits are written through to the disk.
     through: Option<bool>,
+    /// The log that the database knows of.
+    noted: Option<Salts>,
 }
 
 /// Why a batch could not be written.
@@ -143,13 +147,14 @@ fn write(place: &Place, open: &mut Option<Pen>, mut batch: Vec<Verb>) {
 }
 
 fn attempt(place: &Place, open: &mut Option<Pen>, batch: &mut [Verb]) -> Result<(), Failure> {
-    if open.as_ref().is_none_or(|pen| !place.is_current(&pen.link)) {
-        *open = None;
-        *open = Some(Pen { link: place.connect_again().map_err(Failure::All)?, through: None });
+    let mut written = ready(place, open)?.commit(place, batch);
+    if written.as_ref().is_err_and(is_moved) {
+        // Nothing was written: it has noticed that before.
+        written = ready(place, open)?.commit(place, batch);
     }
     let Some(pen) = open else { return Ok(()) };
-    if let Err(error) = pen.commit(place, batch) {
-        if is_busy(&error) {
+    if let Err(error) = written {
+        if is_busy(&error) || is_moved(&error) {
             return Err(Failure::All(failed(error)));
         }
         let error = failed(error);
@@ -160,27 +165,42 @@ fn attempt(place: &Place, open: &mut Option<Pen>, batch: &mut [Verb]) -> Result<
         pen.commit(place, batch).map_err(|error| Failure::One(failed(error)))?;
     }
     // What went into a file that nobody will find again is not kept.
-    if place.is_current(&pen.link) {
-        Ok(())
-    } else {
-        let text = "the session file was removed while it was written";
-        Err(Failure::All(Error::new(ErrorKind::Unavailable, text)))
+    if pen.is_current(place) { Ok(()) } else { Err(Failure::All(failed(moved()))) }
+}
+
+/// The connection to the files that are there now.
+fn ready<'a>(place: &Place, open: &'a mut Option<Pen>) -> Result<&'a mut Pen, Failure> {
+    if open.as_ref().is_none_or(|pen| !pen.is_current(place)) {
+        *open = None;
+        *open = Some(Pen { link: place.connect_again().map_err(Failure::All)?, through: None, noted: None });
     }
+    open.as_mut().ok_or_else(|| Failure::All(failed(moved())))
 }
 
 impl Pen {
+    fn is_current(&self, place: &Place) -> bool {
+        place.is_current_for_writing(&self.link)
+    }
+
     fn commit(&mut self, place: &Place, batch: &mut [Verb]) -> rusqlite::Result<()> {
         let through = place.durability == Durability::PowerLoss && batch.iter().any(Verb::must_last);
         if self.through != Some(through) {
             self.link.connection.pragma_update(None, "synchronous", place.journal.synchronous(through))?;
             self.through = Some(through);
         }
-        let transaction = self.link.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let transaction = Transaction::new_unchecked(&self.link.connection, TransactionBehavior::Immediate)?;
+        // With the lock nobody else begins another log.
+        if !place.is_current_for_writing(&self.link) {
+            return Err(moved());
+        }
         // Waiting for the lock may have taken longer than who asked had time.
         for verb in batch.iter_mut().filter(|verb| !verb.is_abandoned()) {
             verb.run(&transaction)?;
         }
-        transaction.commit()
+        transaction.commit()?;
+        // The batch is kept, whatever becomes of the note: the next one tries again.
+        let _ = place.note_log(&mut self.link, &mut self.noted);
+        Ok(())
     }
 
     /// Deletes what has expired where a new record finds no room; answers whether that made any.
@@ -276,7 +296,7 @@ mod tests {
         let mut options = crate::store::FileStore::builder(folder.path());
         options.shared_folder = shared_folder;
         let place = Place::open(folder.path().join("session.db"), &options).expect("it opens");
-        let mut pen = Pen { link: place.connect_again().expect("it opens"), through: None };
+        let mut pen = Pen { link: place.connect_again().expect("it opens"), through: None, noted: None };
         let (now, key) = (Timestamp::now(), StoreKey::from_bytes([7; 32]));
         let ((last, _answered), (not, _noted)) = (reply(), reply());
         let last = Verb::Delete(key, now, last);
