@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use cloakroom::{
-    Created, Data, ErrorKind, FileStore, Handle, Record, Revision, SessionIndex, SessionManager, SessionStore, StoreKey,
-    Timestamp,
+    Created, Data, ErrorKind, FileStore, Handle, Record, Revision, SessionIndex, SessionManager, SessionStore,
+    StoreKey, Timestamp,
 };
 
 use crate::workshop::{Ext4, begin, folder, value};

@@ -102,7 +102,8 @@ impl Ext4 {
             && ran(Command::new("mount").args(["-o", "loop"]).arg(image.path()).arg(folder.path()));
         if !made {
             // Not by the macro, whose output nobody sees of a test that passes.
-            let said = "NOT TESTED: a frozen file system, because this machine mounts no ext4 (it takes root and /dev/loop*)";
+            let said =
+                "NOT TESTED: a frozen file system, because this machine mounts no ext4 (it takes root and /dev/loop*)";
             writeln!(std::io::stderr(), "{said}").expect("standard error is open");
             return None;
         }

@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use super::filesystem::{Journal, journal_for};
-use super::options::{Durability, FileStoreBuilder};
 use super::log::Header;
+use super::options::{Durability, FileStoreBuilder};
 use super::schema::Refused;
 use super::{folder, log, schema};
 use crate::error::{ConfigError, Error, ErrorKind, Result};
@@ -240,10 +240,7 @@ impl Place {
                 crate::events::foreign_log(&self.path, &aside);
             }
             if foreign || (replaced && accepted.memory == now.memory) {
-                std::fs::remove_file(&self.memory).or_else(|error| match error.kind() {
-                    std::io::ErrorKind::NotFound => Ok(()),
-                    _ => Err(error),
-                })?;
+                folder::remove(&self.memory)?;
             }
             Ok(())
         };
@@ -311,7 +308,7 @@ fn wait(times: i32, most: i32) -> bool {
     goes_on
 }
 
-fn pause() {
+pub(super) fn pause() {
     let jitter = u64::from(u16::from_le_bytes(random())) * 900 / u64::from(u16::MAX);
     std::thread::sleep(Duration::from_micros(100 + jitter));
 }

@@ -50,10 +50,7 @@ pub(super) fn create_file(path: &Path) -> std::io::Result<()> {
         return Ok(());
     }
     for end in ["-wal", "-shm", "-journal"] {
-        match fs::remove_file(beside(path, end)) {
-            Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
-            _ => {}
-        }
+        remove(&beside(path, end))?;
     }
     // Under a name that only this call knows until it is closed: closing it later would release the locks that another
     // store of this process has taken on it in between.
@@ -77,6 +74,14 @@ pub(super) fn beside(path: &Path, end: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(end);
     name.into()
+}
+
+/// Removes what may be missing.
+pub(super) fn remove(path: &Path) -> std::io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
 }
 
 pub(super) fn refuse(path: &Path, why: &str) -> ConfigError {

@@ -115,6 +115,13 @@ pub(super) fn note(connection: &mut Connection, log: &Path, header: &Header) -> 
     transaction.commit()
 }
 
+/// Makes a copy know no log, so that none is taken for its own.
+pub(super) fn forget(connection: &Connection) -> rusqlite::Result<()> {
+    let sql = "UPDATE log SET salts = randomblob(8), base = randomblob(8), \
+               cookie = (SELECT schema_version FROM pragma_schema_version)";
+    connection.execute(sql, []).map(drop)
+}
+
 /// Whether the log beside a database is that of another one.
 pub(super) fn is_foreign(path: &Path) -> rusqlite::Result<bool> {
     let log = beside(path, "-wal");

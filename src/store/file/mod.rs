@@ -1,5 +1,6 @@
 //! Sessions in one SQLite file, which many processes share.
 
+mod backup;
 mod connection;
 mod filesystem;
 mod folder;
@@ -178,7 +179,9 @@ impl SessionStore for FileStore {
         record: &'a Record,
         now: Timestamp,
     ) -> BoxFuture<'a, Result<Swap>> {
-        Box::pin(self.0.writer.ask(record.data.len(), move |reply| Verb::Swap(*key, expected, record.clone(), now, reply)))
+        Box::pin(
+            self.0.writer.ask(record.data.len(), move |reply| Verb::Swap(*key, expected, record.clone(), now, reply)),
+        )
     }
 
     fn touch<'a>(

@@ -108,7 +108,8 @@ pub(super) fn verify(path: &Path) -> Result<(), ConfigError> {
         1..HEADER => return Err(foreign(path)),
         _ => {}
     }
-    let application = without_log(path).and_then(|raw| raw.pragma_query_value(None, "application_id", |row| row.get(0)));
+    let application =
+        without_log(path).and_then(|raw| raw.pragma_query_value(None, "application_id", |row| row.get(0)));
     match application {
         Ok(APPLICATION) => Ok(()),
         Ok(_) => Err(folder::refuse(

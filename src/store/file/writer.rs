@@ -71,7 +71,12 @@ impl Writer {
         started.map_err(|error| {
             folder::refuse(place.path(), &format!("takes a thread that cannot be started: {error}"))
         })?;
-        Ok(Self { queue: Some(queue), room: Arc::new(Semaphore::new(MOST_BYTES as usize)), ended: Mutex::new(ended), place })
+        Ok(Self {
+            queue: Some(queue),
+            room: Arc::new(Semaphore::new(MOST_BYTES as usize)),
+            ended: Mutex::new(ended),
+            place,
+        })
     }
 
     /// Has a verb done that takes so many bytes along. If the future is dropped before the verb's transaction has begun, it
