@@ -26,6 +26,12 @@ const COMMANDS: &[Command] = &[
         run: increments::run,
     },
     Command {
+        name: "reopened",
+        usage: "[PATH]",
+        about: "the same on a shared folder, with 4,000 increments, while each process opens the file again and again",
+        run: increments::run_reopened,
+    },
+    Command {
         name: "kills",
         usage: "[PATH] [--rounds 100]",
         about: "processes that write are killed, and all that was acknowledged is there",

@@ -4,5 +4,7 @@ mod clocks;
 mod life;
 mod place;
 mod refused;
+mod replaced;
 mod room;
+mod standing;
 mod workshop;

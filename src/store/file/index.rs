@@ -39,20 +39,20 @@ pub(super) struct Sweeper {
 
 impl SessionIndex for FileStore {
     fn count<'a>(&'a self, now: Timestamp) -> BoxFuture<'a, Result<u64>> {
-        Box::pin(self.read(move |connection| row::count(connection, now)))
+        Box::pin(self.scan(move |connection| row::count(connection, now)))
     }
 
     fn list<'a>(&'a self, after: Option<StoreKey>, limit: usize, now: Timestamp) -> BoxFuture<'a, Result<Vec<Found>>> {
-        Box::pin(self.read(move |connection| row::list(connection, after, limit, now)))
+        Box::pin(self.scan(move |connection| row::list(connection, after, limit, now)))
     }
 
     fn find_by_user<'a>(&'a self, user: &'a str, now: Timestamp) -> BoxFuture<'a, Result<Vec<Found>>> {
         let user = user.to_owned();
-        Box::pin(self.read(move |connection| row::find_by_user(connection, &user, now)))
+        Box::pin(self.scan(move |connection| row::find_by_user(connection, &user, now)))
     }
 
     fn find_by_handle<'a>(&'a self, handle: Handle, now: Timestamp) -> BoxFuture<'a, Result<Vec<Found>>> {
-        Box::pin(self.read(move |connection| row::find_by_handle(connection, handle, now)))
+        Box::pin(self.scan(move |connection| row::find_by_handle(connection, handle, now)))
     }
 
     fn sweep<'a>(&'a self, now: Timestamp) -> BoxFuture<'a, Result<u64>> {
@@ -62,7 +62,7 @@ impl SessionIndex for FileStore {
             let mut swept = 0;
             loop {
                 // Between two steps the writer does what others ask of it.
-                let step = self.0.writer.ask(|reply| Verb::Sweep(sweeper, now, reply)).await?;
+                let step = self.0.writer.ask(0, |reply| Verb::Sweep(sweeper, now, reply)).await?;
                 swept += step.deleted;
                 for record in step.removed.iter().filter(|record| record.kind == RecordKind::Live) {
                     listeners.iter().for_each(|tell| tell(Removal::Expired, record));
@@ -80,10 +80,10 @@ impl SessionIndex for FileStore {
         now: Timestamp,
     ) -> BoxFuture<'a, Result<Vec<(Handle, Timestamp)>>> {
         let handles = handles.to_vec();
-        Box::pin(self.read(move |connection| {
+        Box::pin(self.scan(move |connection| {
             let mut expiries = Vec::with_capacity(handles.len());
-            for handle in handles {
-                expiries.extend(row::expiry(connection, handle, now)?.map(|expires| (handle, expires)));
+            for handle in &handles {
+                expiries.extend(row::expiry(connection, *handle, now)?.map(|expires| (*handle, expires)));
             }
             Ok(expiries)
         }))
