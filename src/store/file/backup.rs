@@ -11,7 +11,7 @@ use super::filesystem::Journal;
 use super::folder::{self, beside, refuse};
 use super::{FileStore, log, schema};
 use crate::error::ConfigError;
-use crate::token::random;
+use crate::random::random;
 
 /// Pages that are copied between two reports: a megabyte.
 const STEP: i32 = 256;

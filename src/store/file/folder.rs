@@ -5,7 +5,7 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use crate::error::ConfigError;
-use crate::token::random;
+use crate::random::random;
 
 /// The name of the file where only a folder is given.
 const DEFAULT_NAME: &str = "session.db";
