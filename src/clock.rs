@@ -3,6 +3,9 @@
 use std::fmt;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+/// How far apart the clocks of two hosts may be.
+pub(crate) const CLOCK_SKEW: Duration = Duration::from_secs(10 * 60);
+
 /// An instant in milliseconds since 1970-01-01 UTC; what deadlines are kept in.
 ///
 /// ```
@@ -65,6 +68,11 @@ impl Timestamp {
     /// ```
     pub const fn since(self, earlier: Self) -> Duration {
         Duration::from_millis(self.0.saturating_sub(earlier.0))
+    }
+
+    /// Whether this instant comes later than any clock that is right could say at `now`.
+    pub(crate) fn is_ahead_of(self, now: Self) -> bool {
+        self.since(now) > CLOCK_SKEW
     }
 }
 

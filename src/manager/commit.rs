@@ -346,9 +346,9 @@ impl SessionManager {
             self.mind_transport(session);
         }
         // A page that was made without the session that its cookie is for is no page for that cookie.
-        let passing = matches!(open.standing, Standing::Outage | Standing::Replaced);
+        let passing = matches!(open.standing, Standing::Outage | Standing::Replaced | Standing::Ahead);
         // What refuses a write is over with the visitor's next request, or soon.
-        let retries = passing && status == ErrorKind::ReadOnly.status();
+        let retries = passing && open.standing != Standing::Ahead && status == ErrorKind::ReadOnly.status();
         HeaderEdits { looked: true, passing, retries, header_name: settings.ticket_header.clone(), change }
     }
 

@@ -21,6 +21,7 @@ mod register;
 mod renewals;
 mod sealed;
 mod secrecy;
+mod skew;
 mod sweeper;
 mod tasks;
 mod told;
