@@ -66,6 +66,11 @@ impl Work {
         !self.log.is_empty() && (!self.draft.values.as_bytes().is_empty() || self.draft.user.is_some())
     }
 
+    /// Whether sessions end with this commit.
+    pub(super) fn ends_any(&self) -> bool {
+        !self.ending.is_empty() || !self.beside.is_empty() || self.successor.is_some()
+    }
+
     /// The sessions that end with this commit.
     pub(super) fn leaving(&self) -> HashSet<Handle> {
         let beside = self.beside.iter().filter_map(|beside| match beside {
