@@ -87,6 +87,11 @@ impl Timestamp {
     pub const fn by_slowest_clock(self) -> Self {
         Self(self.0.saturating_sub(Self::MAX_SKEW.as_secs() * 1_000))
     }
+
+    /// Whether this instant comes later than any clock that is right could say at `now`.
+    pub(crate) fn is_ahead_of(self, now: Self) -> bool {
+        self.since(now) > Self::MAX_SKEW
+    }
 }
 
 impl std::ops::Add<Duration> for Timestamp {

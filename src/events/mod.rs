@@ -63,6 +63,17 @@ impl Events {
         self.refused(Refusal::Unreadable);
     }
 
+    /// What is stored tells of the future: its session stays closed.
+    pub(crate) fn ahead(&self, record: &Record) {
+        warn!(
+            target: TARGET,
+            handle = %record.handle,
+            "a session was written by a host whose clock is more than ten minutes ahead of this one's, and opens nothing; set \
+             the clocks right"
+        );
+        self.refused(Refusal::Ahead);
+    }
+
     pub(crate) fn saved(&self, record: &Record) {
         self.tell(Event::Saved { handle: record.handle, user: record.user.as_deref() });
     }

@@ -66,6 +66,11 @@ impl Work {
         !self.log.is_empty() && (!self.draft.values.as_bytes().is_empty() || self.draft.user.is_some())
     }
 
+    /// Whether sessions end with this commit.
+    pub(super) fn ends_any(&self) -> bool {
+        !self.ending.is_empty() || !self.beside.is_empty() || self.successor.is_some()
+    }
+
     /// The sessions that end with this commit.
     pub(super) fn leaving(&self) -> HashSet<Handle> {
         let beside = self.beside.iter().filter_map(|beside| match beside {
@@ -346,9 +351,9 @@ impl SessionManager {
             self.mind_transport(session);
         }
         // A page that was made without the session that its cookie is for is no page for that cookie.
-        let passing = matches!(open.standing, Standing::Outage | Standing::Replaced);
+        let passing = matches!(open.standing, Standing::Outage | Standing::Replaced | Standing::Ahead);
         // What refuses a write is over with the visitor's next request, or soon.
-        let retries = passing && status == ErrorKind::ReadOnly.status();
+        let retries = passing && open.standing != Standing::Ahead && status == ErrorKind::ReadOnly.status();
         HeaderEdits { looked: true, passing, retries, header_name: settings.ticket_header.clone(), change }
     }
 

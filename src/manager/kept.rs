@@ -28,7 +28,8 @@ impl SessionManager {
         } else {
             None
         };
-        let mut reply = match self.end_destroyed(patience, work, now).await {
+        let ended = if work.ends_any() { Box::pin(self.end_destroyed(patience, work, now)).await } else { Ok(None) };
+        let mut reply = match ended {
             // The cookie goes with the session: one that another request has ended may have a successor by now.
             Ok(ended) => ended.map(|ended| if ended { Reply::Remove } else { Reply::Nothing }),
             Err(error) => {

@@ -28,6 +28,8 @@ enum Opened {
     Moved(Ticket),
     /// A session that has moved to a ticket that this visitor is just being given: its marker.
     Replaced(Ticket),
+    /// A session that was written by a clock that is ahead.
+    Ahead(Ticket),
     /// What nobody can read.
     Unreadable(Error),
 }
@@ -67,7 +69,7 @@ impl SessionManager {
             let opened = match store.try_load(&key, now) {
                 Some(Ok(None)) => Opened::Nothing,
                 Some(Ok(Some(record))) if record.kind != RecordKind::Moved => {
-                    self.opened_by(Ticket { token, key, record }).or_else(unreadable)?
+                    self.opened_by(Ticket { token, key, record }, now).or_else(unreadable)?
                 }
                 Some(Err(error)) => match unreadable(error) {
                     Ok(opened) => opened,
@@ -172,10 +174,18 @@ impl SessionManager {
                 open.standing = Standing::Replaced;
                 open.beside.push(Beside::Seen(Held::Kept(marker)));
             }
+            Opened::Ahead(ticket) => self.pass_over(open, Held::Kept(ticket)),
             Opened::Nothing | Opened::Moved(_) => self.events().refused(Refusal::Unknown),
             Opened::Unreadable(error) => self.events().unreadable(&error),
         }
         Ok(false)
+    }
+
+    /// Leaves a session closed that was written by a clock that is ahead.
+    pub(super) fn pass_over(&self, open: &mut Open, held: Held) {
+        self.events().ahead(held.record());
+        open.standing = Standing::Ahead;
+        open.beside.push(Beside::Seen(held));
     }
 
     async fn open_ticket(&self, patience: &Patience, token: Token) -> Result<Opened> {
@@ -186,7 +196,7 @@ impl SessionManager {
             Ok(None) => return Ok(Opened::Nothing),
             Err(error) => return unreadable(error),
         };
-        let opened = match self.opened_by(Ticket { token, key, record }) {
+        let opened = match self.opened_by(Ticket { token, key, record }, now) {
             // In a box, because it is rare, and large.
             Ok(Opened::Moved(marker)) => Box::pin(self.open_moved(patience, marker, now)).await,
             opened => opened,
@@ -194,18 +204,18 @@ impl SessionManager {
         opened.or_else(unreadable)
     }
 
-    fn opened_by(&self, ticket: Ticket) -> Result<Opened> {
+    fn opened_by(&self, ticket: Ticket, now: Timestamp) -> Result<Opened> {
         match ticket.record.kind {
-            RecordKind::Live => self.opened(ticket, false),
+            RecordKind::Live => self.opened(ticket, false, now),
             // Nobody has the ticket of a pending record yet.
             RecordKind::Pending => Ok(Opened::Nothing),
             RecordKind::Moved => Ok(Opened::Moved(ticket)),
         }
     }
 
-    fn opened(&self, ticket: Ticket, moved: bool) -> Result<Opened> {
-        let draft = Draft::of(&ticket.record, self.settings().record_limit)?;
-        Ok(Opened::Session(ticket, draft, moved))
+    fn opened(&self, ticket: Ticket, moved: bool, now: Timestamp) -> Result<Opened> {
+        let (draft, is_ahead) = Draft::of_loaded(&ticket.record, self.settings().record_limit, now)?;
+        Ok(if is_ahead { Opened::Ahead(ticket) } else { Opened::Session(ticket, draft, moved) })
     }
 
     /// A ticket that was replaced. After a periodic renewal its holder follows; after an explicit one nobody does.
@@ -221,7 +231,7 @@ impl SessionManager {
                 return Ok(Opened::Nothing);
             }
             match self.next_place(patience, &marker, &moved, &nonce, now).await? {
-                Some(ticket) if ticket.record.kind == RecordKind::Live => return self.opened(ticket, true),
+                Some(ticket) if ticket.record.kind == RecordKind::Live => return self.opened(ticket, true, now),
                 Some(ticket) => marker = ticket,
                 None => return Ok(Opened::Nothing),
             }
@@ -239,7 +249,7 @@ impl SessionManager {
         now: Timestamp,
     ) -> Result<Opened> {
         if let Some(record) = self.take_back(patience, &marker.key, &marker.record, moved, now).await? {
-            return self.opened(Ticket { record, ..marker }, false);
+            return self.opened(Ticket { record, ..marker }, false, now);
         }
         let replaced = in_grace || self.is_undecided(patience, moved, now).await?;
         Ok(if replaced { Opened::Replaced(marker) } else { Opened::Nothing })

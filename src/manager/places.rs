@@ -112,9 +112,11 @@ impl SessionManager {
             holders.retain(|handle, _| !leaving.contains(handle));
             if holders.len() >= limit {
                 let oldest = holders.iter().min_by_key(|(handle, since)| (**since, **handle));
-                match (policy, oldest) {
-                    (LimitPolicy::EndOldest, Some((&oldest, _))) => {
-                        self.end_handle(patience, oldest, now, |record| self.evicted(record)).await?;
+                // What a clock that is ahead has written opens nothing, and keeps nobody out.
+                let closed = holders.iter().find(|(_, since)| since.is_ahead_of(now));
+                match (policy, closed, oldest) {
+                    (_, Some((&gone, _)), _) | (LimitPolicy::EndOldest, None, Some((&gone, _))) => {
+                        self.end_handle(patience, gone, now, |record| self.evicted(record)).await?;
                         continue;
                     }
                     _ => {

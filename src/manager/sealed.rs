@@ -26,16 +26,23 @@ struct Sealed {
     record: Record,
     draft: Draft,
     by_older_secret: bool,
+    is_ahead: bool,
 }
 
 impl SessionManager {
     /// Opens the session that a request brought; an empty one where it brought none that the seal holds for.
     pub(super) fn unseal_at_once(&self, sealer: &Sealer, session: &Session, open: &mut Open) {
-        let mut sealed = None;
+        let (mut sealed, mut ahead) = (None, Vec::new());
         open.cookie_sent = self.each_sealed(sealer, session, self.now(), |one| {
-            sealed = Some(one);
-            true
+            let opens = !one.is_ahead;
+            if opens {
+                sealed = Some(one)
+            } else {
+                ahead.push(one.record)
+            }
+            opens
         });
+        ahead.into_iter().for_each(|record| self.pass_over(open, Held::Sealed(record)));
         if let Some(sealed) = sealed {
             self.open_sealed(open, sealed);
         }
@@ -51,6 +58,10 @@ impl SessionManager {
         });
         let mut all = all.into_iter();
         while let Some(sealed) = all.next() {
+            if sealed.is_ahead {
+                self.pass_over(open, Held::Sealed(sealed.record));
+                continue;
+            }
             match Box::pin(self.entry(session.patience(), &sealed.record, now)).await? {
                 Entry::Live => {
                     self.open_sealed(open, sealed);
@@ -87,8 +98,8 @@ impl SessionManager {
                 self.events().refused(Refusal::Expired);
                 return false;
             }
-            match Draft::of(&record, self.settings().record_limit) {
-                Ok(draft) => take(Sealed { record, draft, by_older_secret }),
+            match Draft::of_loaded(&record, self.settings().record_limit, now) {
+                Ok((draft, is_ahead)) => take(Sealed { record, draft, by_older_secret, is_ahead }),
                 Err(error) => {
                     self.events().unreadable(&error);
                     false
@@ -101,7 +112,7 @@ impl SessionManager {
         found != Found::Nothing
     }
 
-    fn open_sealed(&self, open: &mut Open, Sealed { record, draft, by_older_secret }: Sealed) {
+    fn open_sealed(&self, open: &mut Open, Sealed { record, draft, by_older_secret, .. }: Sealed) {
         self.events().loaded(&record);
         self.0.endings.lives_on(record.handle, record.expires());
         open.standing = Standing::Usable;

@@ -64,6 +64,8 @@ pub(crate) enum Standing {
     Usable,
     /// The ticket was replaced a moment ago: the response with the new one is on its way.
     Replaced,
+    /// The session was written by a host whose clock is ahead: neither its deadlines nor its login can be believed.
+    Ahead,
     /// The store is away, and the application chose to go on.
     Outage,
     /// Another request ended the session.
@@ -324,7 +326,7 @@ impl Open {
 
     /// Whether the token that the request came with has no power over its session any more but to end it.
     fn is_cut_off(&self) -> bool {
-        self.standing == Standing::Replaced
+        matches!(self.standing, Standing::Replaced | Standing::Ahead)
     }
 
     /// Lets a request write whose token was cut off: what it writes begins another session.
@@ -352,9 +354,10 @@ impl Open {
         draft
     }
 
-    /// The session that the token of the request was replaced by, as long as the request has none of its own.
+    /// The session that the token of the request was replaced by, or that is not believed, as long as the request has none
+    /// of its own.
     pub(crate) fn successor(&self) -> Option<Handle> {
-        let cut_off = self.held.is_none() && self.arrived == Standing::Replaced;
+        let cut_off = self.held.is_none() && matches!(self.arrived, Standing::Replaced | Standing::Ahead);
         self.beside.iter().find_map(|beside| match beside {
             Beside::Seen(held) if cut_off => Some(held.record().handle),
             _ => None,
@@ -430,7 +433,7 @@ impl Open {
     pub(crate) fn check_not_ended(&self) -> Result<()> {
         match self.standing {
             Standing::Ended => Err(Error::new(ErrorKind::Ended, "another request ended this session")),
-            Standing::Failed | Standing::Usable | Standing::Replaced | Standing::Outage => Ok(()),
+            _ => Ok(()),
         }
     }
 
@@ -458,6 +461,10 @@ impl Open {
         let why = match self.standing {
             Standing::Replaced => {
                 "this ticket was replaced a moment ago; the visitor's next request brings the new one"
+            }
+            Standing::Ahead => {
+                "this session was written by a host whose clock is ahead of this one's; set the clocks right, or let the \
+                 visitor log in again"
             }
             Standing::Outage => "the session store is away, so nothing can be kept",
             Standing::Failed => return self.check_keepable(),

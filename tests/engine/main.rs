@@ -22,6 +22,7 @@ mod register;
 mod renewals;
 mod sealed;
 mod secrecy;
+mod skew;
 mod sweeper;
 mod tasks;
 mod told;

@@ -133,6 +133,28 @@ async fn two_logins_do_not_take_one_place() -> Result {
     Ok(())
 }
 
+/// A login that is slow holds its place until its pending record expires, and so long does the record that says so live.
+#[tokio::test]
+async fn a_slow_login_holds_its_place_for_as_long_as_it_can_still_succeed() -> Result {
+    for (wait, succeeds) in [(129, true), (130, false)] {
+        for site in sites(1, LimitPolicy::Refuse) {
+            let mut slow = Visitor::new();
+            let login = slow.arrive(&site).await?;
+            login.login("ana")?;
+            // It has its place: its pending record is there, and so is the one that names it.
+            let placed = site.store.on(Verb::Create).nth(2).pause_after();
+            let task = commit_until(&login, &placed).await;
+            site.clock.advance(SECOND * wait);
+            let other = Visitor::logged_in(&site, "ana").await;
+            assert_eq!(kind(other), succeeds.then_some(ErrorKind::TooManySessions), "{wait} s");
+            placed.resume();
+            slow.take(&task.await.expect("no panic"));
+            assert_eq!((slow.is_known(&site).await?, live(&site).await?), (succeeds, 1), "{wait} s");
+        }
+    }
+    Ok(())
+}
+
 // behaviour 134
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn logins_on_many_threads_keep_the_limit() -> Result {
