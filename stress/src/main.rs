@@ -6,6 +6,7 @@ mod deploy;
 mod increments;
 mod kills;
 mod place;
+mod reads;
 mod records;
 mod soak;
 mod visitors;
@@ -48,6 +49,12 @@ const COMMANDS: &[Command] = &[
         usage: "[PATH] [--sessions 1000000]",
         about: "very many sessions with short lives do not make the file grow",
         run: churn::run,
+    },
+    Command {
+        name: "reads",
+        usage: "[PATH]",
+        about: "how long a read takes on a worker of a runtime, on the only one, and elsewhere",
+        run: reads::run,
     },
     Command {
         name: "soak",

@@ -142,7 +142,7 @@ async fn a_rush_that_is_larger_than_the_queue_is_written() {
     let (_folder, path) = folder();
     let store = Arc::new(FileStore::open(&path).await.expect("the store opens"));
     let mut rush = tokio::task::JoinSet::new();
-    for _ in 0..100 {
+    for _ in 0..40 {
         let store = Arc::clone(&store);
         rush.spawn(async move {
             let now = Timestamp::now();

@@ -3,7 +3,7 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
-use cloakroom::{SessionIndex, SessionManager, SessionStore, Timestamp};
+use cloakroom::{SessionManager, SessionStore, Timestamp};
 
 use crate::workshop::{Workshop, printed, refused};
 

@@ -1,8 +1,8 @@
 //! Which reads are done on the thread that asks.
 //!
 //! A disk may stand still for seconds, as while its file system is frozen for a snapshot, and a read that has begun cannot
-//! be left. So a worker of the runtime is always free of reads: one that has a single worker reads elsewhere, and so does
-//! whoever comes while a read stands.
+//! be abandoned. So one worker of the runtime is always free of reads: a runtime with a single worker reads elsewhere, and so
+//! does every request while a read on a worker makes no progress.
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -10,10 +10,10 @@ use std::time::{Duration, Instant};
 
 use tokio::runtime::Handle;
 
-/// How long nothing may have ended while something is under way, until that is taken to stand still.
+/// Reads on workers are taken to stand still if none of them has ended for so long.
 const STANDS: Duration = Duration::from_millis(2);
 
-/// Reads that are under way on workers: of all stores, because they share the workers.
+/// The reads on workers, of all stores of the process, because they share the workers.
 static READS: Reads = Reads { under_way: AtomicUsize::new(0), moved: AtomicU64::new(0) };
 
 struct Reads {
@@ -28,7 +28,7 @@ pub(super) struct Inline {
 }
 
 impl Inline {
-    /// None where the read has to be done elsewhere.
+    /// Returns none if the read has to run on another thread.
     pub(super) fn begin() -> Option<Self> {
         // A thread without a runtime serves no requests but its own.
         let Ok(runtime) = Handle::try_current() else { return Some(Self { counted: false }) };

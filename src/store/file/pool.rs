@@ -8,10 +8,10 @@ use tokio::sync::{Semaphore, oneshot};
 
 use crate::error::{Error, ErrorKind, Result};
 
-/// How many reads wait for a thread. Those that come later wait outside of the queue, within their callers' time.
+/// The most reads in the queue. Later ones wait outside of it, within their callers' timeouts.
 const MOST_WAITING: usize = 1_024;
 
-/// Threads that begin when there is work for them, and end with the pool once they have done what they are at.
+/// Threads that start when there is work, and end with the pool after the job that they are running.
 pub(super) struct Pool {
     shared: Arc<Shared>,
     room: Arc<Semaphore>,
@@ -44,7 +44,10 @@ impl Pool {
     /// Has this done by one of the threads. If the future is dropped before it has begun, it is not done.
     pub(super) async fn run<T: Send + 'static>(&self, work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
         let failed = || Error::new(ErrorKind::Unavailable, "reading the session file failed");
-        let room = Arc::clone(&self.room).acquire_owned().await.map_err(|_| failed())?;
+        let room = match Arc::clone(&self.room).try_acquire_owned() {
+            Ok(room) => room,
+            Err(_) => Arc::clone(&self.room).acquire_owned().await.map_err(|_| failed())?,
+        };
         let (to, answer) = oneshot::channel();
         self.push(Box::new(move || {
             let _room = room;

@@ -38,15 +38,15 @@ pub(super) struct Reply<T> {
 /// The most that goes into one transaction, so that nobody waits for too many others.
 const MOST: usize = 256;
 
-/// The most bytes of verbs that wait for the writer or are with it. Who finds the queue full waits outside of it, in the
-/// order of arrival and within the caller's own time: a rush that the disk takes in some moments fails nobody, and what
-/// stands for longer holds no memory that grows.
+/// The most bytes of verbs in the queue and in the batch that is being written. If the queue is full, callers wait outside
+/// of it, in the order of arrival and within their own timeouts: a rush that the disk absorbs within moments fails no
+/// request, and while another process holds the lock the memory of the queue does not grow.
 const MOST_BYTES: u32 = 32 * 1024 * 1024;
 
-/// What a verb takes beside its record. It bounds the number of verbs, too.
+/// The share of a verb without its record, which also bounds the number of verbs.
 const VERB_BYTES: u32 = 1024;
 
-/// How long the end of a store waits for its writer, which a disk may keep.
+/// How long dropping a store waits for its writer, which a disk may hold up.
 const END: Duration = Duration::from_secs(5);
 
 /// The thread and its queue.
@@ -86,7 +86,11 @@ impl Writer {
         self.place.check_process()?;
         let bytes = u32::try_from(bytes).unwrap_or(MOST_BYTES).saturating_add(VERB_BYTES).min(MOST_BYTES);
         let gone = || Error::new(ErrorKind::Unavailable, "writing the session file failed");
-        let room = Arc::clone(&self.room).acquire_many_owned(bytes).await.map_err(|_| gone())?;
+        // First without waiting, which takes nothing of what a task may do before it has to let others go on.
+        let room = match Arc::clone(&self.room).try_acquire_many_owned(bytes) {
+            Ok(room) => room,
+            Err(_) => Arc::clone(&self.room).acquire_many_owned(bytes).await.map_err(|_| gone())?,
+        };
         let (to, answer) = oneshot::channel();
         if let Some(queue) = &self.queue {
             // A writer that is gone takes nothing, and the channel of the answer closes.
