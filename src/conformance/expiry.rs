@@ -92,7 +92,8 @@ pub async fn is_beyond_a_touch(store: Arc<dyn SessionStore>) {
     }
 }
 
-/// A host whose clock is ahead sees no record any more, and takes it from nobody: by the others' clocks it is as it was.
+/// A host whose clock is ahead sees no record any more, and takes it from nobody: by the others' clocks it is as it
+/// was.
 pub async fn is_no_reason_to_forget(store: Arc<dyn SessionStore>) {
     let (store, now) = (Checked::new(store), Timestamp::now());
     for kind in KINDS {

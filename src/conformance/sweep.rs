@@ -32,7 +32,8 @@ pub async fn removes_the_expired_only(store: Arc<dyn SessionStore>) {
     assert_eq!(store.sweep(at + SKEW).await, 0, "what was swept is gone, and not swept again");
 }
 
-/// A host whose clock is ahead sweeps nothing that is live by a clock that is behind; what it keeps is absent all the same.
+/// A host whose clock is ahead sweeps nothing that is live by a clock that is behind; what it keeps is absent all the
+/// same.
 pub async fn spares_what_slower_clocks_see(store: Arc<dyn SessionStore>) {
     let (store, now) = (Checked::new(store), Timestamp::now());
     for kind in KINDS {

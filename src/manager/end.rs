@@ -134,10 +134,10 @@ impl SessionManager {
         self.new_patience().wait(self.store()?.index()?.count(self.now())).await
     }
 
-    /// Deletes the records that expired at least ten minutes ago, and returns how many that were. A background task does so
-    /// as well. An expired session is neither opened, counted nor listed from its deadline on; its record is kept those
-    /// ten minutes because the clock of another host may be behind, and there the session is still live. It takes as long
-    /// as the store needs, in steps that keep nobody waiting.
+    /// Deletes the records that expired at least ten minutes ago, and returns how many that were. A background task
+    /// does so as well. An expired session is neither opened, counted nor listed from its deadline on; its record is
+    /// kept those ten minutes because the clock of another host may be behind, and there the session is still live. It
+    /// takes as long as the store needs, in steps that keep nobody waiting.
     ///
     /// # Errors
     ///

@@ -22,7 +22,8 @@ const STEP: Duration = Duration::from_secs(60);
 /// What a session may take of the file, with its share of pages that are not full: measured are less than 500 bytes.
 const BYTES: u64 = 600;
 
-/// At no time are there more sessions than live, than expired less than ten minutes ago, and than wait for the next sweep.
+/// At no time are there more sessions than live, than expired less than ten minutes ago, and than wait for the next
+/// sweep.
 const MOST: u64 = BATCH * (LIFE as u64 + Timestamp::MAX_SKEW.as_secs() / STEP.as_secs() + 1) * BYTES;
 
 /// What the log may have: its limit, and as much again while a sweep is under way.

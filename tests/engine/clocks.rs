@@ -8,7 +8,8 @@ fn hourly(builder: SessionManagerBuilder) -> SessionManagerBuilder {
     builder.lifetime(Lifetime::default().idle(HOUR))
 }
 
-/// A host with a visitor who is logged in and whose session has three minutes left, and a host by whose clock it is over.
+/// A host with a visitor who is logged in and whose session has three minutes left, and a host by whose clock it is
+/// over.
 async fn hosts() -> Result<(Site, Site, Visitor)> {
     let behind = Site::with(hourly);
     let visitor = Visitor::logged_in(&behind, "ana").await?;

@@ -148,17 +148,23 @@ async fn thousands_who_wait_keep_no_other_task_waiting() -> Result {
         let visitor = Visitor::with(&site, &[("a", 1)]).await?;
         waiting.spawn(visitor.arrive(&reader).await?.ended());
     }
-    for _ in 0..3 {
-        let before = asked.load(Ordering::SeqCst);
-        // The next look is due.
-        tokio::time::advance(SECOND).await;
-        let (mut last, mut most) = (before, 0);
-        for _turn in 0..5_000 {
+    let turns = async |mut last: usize| {
+        let mut most = 0;
+        for _ in 0..5_000 {
             tokio::task::yield_now().await;
             let now = asked.load(Ordering::SeqCst);
             (last, most) = (now, most.max(now - last));
         }
-        assert_eq!(last, before + 10, "a question for each thousand");
+        (last, most)
+    };
+    // All begin to wait.
+    turns(0).await;
+    for _ in 0..3 {
+        let before = asked.load(Ordering::SeqCst);
+        // The next look is due.
+        tokio::time::advance(SECOND).await;
+        let (after, most) = turns(before).await;
+        assert_eq!(after, before + 10, "a question for each thousand");
         assert_eq!(most, 1, "another task has its turn between two questions");
     }
     assert_eq!(waiting.len(), 10_000);

@@ -127,8 +127,8 @@ impl Endings {
         self.nudge.notify_one();
     }
 
-    /// The store announces nothing any more, and what it should have announced a moment ago may be lost: it is asked for all
-    /// at once. Returns whether it announced anything before.
+    /// The store announces nothing any more, and what it should have announced a moment ago may be lost: it is asked
+    /// for all at once. Returns whether it announced anything before.
     fn is_deaf(&self) -> bool {
         let heard = self.announced.swap(false, Ordering::Relaxed);
         if heard {
@@ -161,8 +161,8 @@ impl Endings {
         std::mem::take(&mut waiting.all_due)
     }
 
-    /// Goes through the next sessions behind `last` and adds those to `due` that the store has to be asked for; false after
-    /// the last one.
+    /// Goes through the next sessions behind `last` and adds those to `due` that the store has to be asked for; false
+    /// after the last one.
     fn go_through(
         &self,
         last: &mut Option<Handle>,

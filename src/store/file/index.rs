@@ -94,8 +94,8 @@ impl SessionIndex for FileStore {
     }
 }
 
-/// Deletes some of what has expired for every host, unless another process is about it; then gives room back to the disk,
-/// where much is free.
+/// Deletes some of what has expired for every host, unless another process is about it; then gives room back to the
+/// disk, where much is free.
 pub(super) fn step(connection: &Connection, sweeper: Sweeper, now: Timestamp) -> rusqlite::Result<Step> {
     const NAME: &str = "sweep";
     let Sweeper { holder, tells } = sweeper;

@@ -213,8 +213,8 @@ impl Pen {
         Ok(())
     }
 
-    /// Deletes what has expired where a new record finds no room; answers whether that made any. Processes that share memory
-    /// are on one host, and have one clock.
+    /// Deletes what has expired where a new record finds no room; answers whether that made any. Processes that share
+    /// memory are on one host, and have one clock.
     fn make_room(&self, place: &Place, verb: &Verb) -> bool {
         let (Verb::Create(_, _, now, _) | Verb::Swap(_, _, _, now, _)) = verb else { return false };
         let expired = if place.journal == Journal::WriteAhead { *now } else { now.by_slowest_clock() };

@@ -22,13 +22,13 @@ use crate::token::StoreKey;
 /// with it.
 ///
 /// It holds the same bytes as every other store, so that changing the store changes no behaviour. It is bounded in
-/// sessions and in bytes. When it is full it drops what has expired, then a session without a user that is among the least
-/// recently used, and if there is none it refuses with [`Full`](crate::ErrorKind::Full). It looks at some four thousand records
-/// at a time for that, and lets others go on in between.
+/// sessions and in bytes. When it is full it drops what has expired, then a session without a user that is among the
+/// least recently used, and if there is none it refuses with [`Full`](crate::ErrorKind::Full). It looks at some four
+/// thousand records at a time for that, and lets others go on in between.
 ///
-/// It never gives up a session with a user for somebody else. But once it is half full, a login of a user who holds more
-/// than a sixteenth of its bytes, or of its sessions and more than sixteen, gives up a session of the same user that is
-/// among the least recently used: so one user who fills it keeps nobody else out.
+/// It never gives up a session with a user for somebody else. But once it is half full, a login of a user who holds
+/// more than a sixteenth of its bytes, or of its sessions and more than sixteen, gives up a session of the same user
+/// that is among the least recently used: so one user who fills it keeps nobody else out.
 ///
 /// ```
 /// use cloakroom::{MemoryStore, SessionManager};
@@ -112,8 +112,8 @@ impl MemoryStore {
         Self::with_limit(room::SESSIONS)
     }
 
-    /// A store for up to `sessions` sessions, at least one. It takes half a kibibyte for each, which is what small ones need,
-    /// and 512 MiB at least, unless [`size_limit`](MemoryStore::size_limit) says otherwise.
+    /// A store for up to `sessions` sessions, at least one. It takes half a kibibyte for each, which is what small ones
+    /// need, and 512 MiB at least, unless [`size_limit`](MemoryStore::size_limit) says otherwise.
     ///
     /// ```
     /// let store = cloakroom::MemoryStore::with_limit(10_000);
@@ -129,8 +129,8 @@ impl MemoryStore {
         }
     }
 
-    /// Bounds the memory that all sessions take together, in bytes, of a mebibyte at least. A session takes the bytes of its
-    /// values and some two hundred more.
+    /// Bounds the memory that all sessions take together, in bytes, of a mebibyte at least. A session takes the bytes
+    /// of its values and some two hundred more.
     ///
     /// ```
     /// let store = cloakroom::MemoryStore::new().size_limit(64 * 1024 * 1024);

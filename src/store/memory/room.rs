@@ -19,8 +19,8 @@ pub(super) const SESSIONS: usize = 1_000_000;
 const BYTES_EACH: usize = 512;
 const LEAST_BYTES: usize = 512 * 1024 * 1024;
 
-/// The part of the store that a user may hold before the user's own sessions make room: a sixteenth. It has to be more than
-/// some sessions, so that a small store leaves users their devices.
+/// The part of the store that a user may hold before the user's own sessions make room: a sixteenth. It has to be more
+/// than some sessions, so that a small store leaves users their devices.
 const LARGE_SHARE: usize = 16;
 const FEW_SESSIONS: usize = 16;
 
@@ -100,9 +100,9 @@ impl Room {
 
     fn error(&self) -> Error {
         let (sessions, mebibytes) = (self.max_sessions, self.max_bytes / (1024 * 1024));
-        let text = format!(
-            "the memory store is full: it holds up to {sessions} sessions and {mebibytes} MiB, and all sessions have a user"
-        );
+        let limits = format!("{sessions} sessions, {mebibytes} MiB");
+        let text =
+            format!("the memory store is full ({limits}), and all its sessions have a user; give it a larger limit");
         Error::new(ErrorKind::Full, text)
     }
 }
@@ -223,8 +223,8 @@ impl MemoryStore {
         Some(Ok(()))
     }
 
-    /// Looks at some shards: sweeps them if it is time, and finds what could be given up. The keys are hashes, so the least
-    /// recently used of a part are among the least recently used of all. Returns how many shards that were.
+    /// Looks at some shards: sweeps them if it is time, and finds what could be given up. The keys are hashes, so the
+    /// least recently used of a part are among the least recently used of all. Returns how many shards that were.
     fn look(&self, eviction: &mut Eviction, removed: &mut Removed, now: Timestamp) -> usize {
         let (mut oldest, mut shards, mut slots) = (Vec::new(), 0, 0);
         while shards < SHARDS && slots < AT_A_TIME {
@@ -254,8 +254,8 @@ impl MemoryStore {
         shards
     }
 
-    /// Gives up sessions of the user who wants room, if the store is half full and that user holds a large share of it: as
-    /// many as make room for what is wanted, the least recently used of some.
+    /// Gives up sessions of the user who wants room, if the store is half full and that user holds a large share of it:
+    /// as many as make room for what is wanted, the least recently used of some.
     fn give_up_own(&self, want: &Want<'_>, now: Timestamp) -> Removed {
         let mut removed = Removed::new();
         let Some(user) = want.user.filter(|_| self.room.is_half_full()) else { return removed };

@@ -197,7 +197,8 @@ impl RedisStore {
         Ok(())
     }
 
-    /// Those of these records that the server does not have: one that has expired by our clock may be live by another's.
+    /// Those of these records that the server does not have: one that has expired by our clock may be live by
+    /// another's.
     async fn gone(&self, keys: &[StoreKey]) -> Result<Vec<StoreKey>> {
         let there = join_all(keys.iter().map(|key| self.is_there(key)).collect::<Vec<_>>()).await;
         let mut gone = Vec::new();

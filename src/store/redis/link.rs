@@ -22,8 +22,8 @@ use super::script::Call;
 /// How often a command is sent on to where a cluster says that its slot is by now.
 const REDIRECTS: u32 = 5;
 
-/// How often a connection that listens is tried, and how long it may take to answer: together with the question that then
-/// takes the place of listening, less than the second within which an end is known.
+/// How often a connection that listens is tried, and how long it may take to answer: together with the question that
+/// then takes the place of listening, less than the second within which an end is known.
 const PING_EVERY: Duration = Duration::from_millis(250);
 const PING_WITHIN: Duration = Duration::from_millis(500);
 
@@ -244,8 +244,8 @@ impl Link {
         }
     }
 
-    /// Subscribes on a connection of its own, and gives `heard` every message; ends when the connection does, or answers no
-    /// more.
+    /// Subscribes on a connection of its own, and gives `heard` every message; ends when the connection does, or
+    /// answers no more.
     pub(super) async fn listen(
         &self,
         channel: &str,
@@ -377,8 +377,8 @@ impl Dialler {
     }
 }
 
-/// Waits until a connection answers no more. A network that loses all packets closes nothing, and a connection that only
-/// listens would never show it.
+/// Waits until a connection answers no more. A network that loses all packets closes nothing, and a connection that
+/// only listens would never show it.
 async fn silence(connection: &mut MultiplexedConnection) -> RedisError {
     let ping = redis::cmd("PING");
     loop {
