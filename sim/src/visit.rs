@@ -135,6 +135,7 @@ pub(crate) async fn serve(world: Arc<World>, id: RequestId, request: Request) {
     let (committing, doings) = (Instant::now(), visit.take_doings());
     let committed = visit.session.commit(200).await;
     visit.keep_time(committing, "commit");
+    visit.note_renewal_cut_off(committing);
     if visit.net.is_dead() {
         return;
     }
@@ -436,6 +437,15 @@ impl Visit {
             format!("request {}: answered with {change}, session {handle:?}, dropped: {dropped}", self.id)
         });
         cookie
+    }
+
+    /// A request that only read is answered although its periodic renewal was cut off. Its visitor can follow, but who then
+    /// stays away for longer than the grace period is logged out if the renewal came to its end after all.
+    fn note_renewal_cut_off(&self, committing: Instant) {
+        let Ok(Some(handle)) = self.session.handle() else { return };
+        if self.world.plan.settings.renews_every.is_some() && committing.elapsed() > Duration::from_secs(1) {
+            lock(&self.world.truth).life(handle, self.visitor).try_to_end();
+        }
     }
 
     fn failed(&self, error: &Error) {

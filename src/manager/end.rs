@@ -358,7 +358,8 @@ impl SessionManager {
     /// Walks from a record through the markers to the session, and deletes from that far end back to the beginning: an end
     /// that is cut off leaves the way for the next one. Returns whether a session was among what it deleted.
     async fn end_chain(&self, patience: &Patience, key: StoreKey, handle: Handle, now: Timestamp) -> Result<bool> {
-        let store = self.store()?;
+        // What has expired here may be live, or lead on, where the clock is behind.
+        let (store, now) = (self.store()?, now.by_slowest_clock());
         let mut ended = false;
         // The places on the way, and where each led.
         let mut way: Vec<(StoreKey, Option<StoreKey>)> = Vec::new();

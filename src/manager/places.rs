@@ -102,13 +102,15 @@ impl SessionManager {
         let mut retry = Retry::new();
         loop {
             let now = self.now();
-            let meeting = store.load(patience, &key, now).await?;
+            // Where the clock is behind, what has expired here still holds its place.
+            let slowest = now.by_slowest_clock();
+            let meeting = store.load(patience, &key, slowest).await?;
             let arriving = match &meeting {
                 Some(record) => own(record).unwrap_or_default(),
                 None => Arriving::default(),
             };
-            let found = patience.wait(store.index()?.find_by_user(user, now)).await?;
-            let mut holders = holders(&found, &arriving);
+            let found = patience.wait(store.index()?.find_by_user(user, slowest)).await?;
+            let mut holders = holders(&found, &arriving, now);
             holders.retain(|handle, _| !leaving.contains(handle));
             if holders.len() >= limit {
                 let oldest = holders.iter().min_by_key(|(handle, since)| (**since, **handle));
@@ -132,8 +134,8 @@ impl SessionManager {
             next.push(pending.handle);
             let next = self.meeting(meeting.as_ref(), &Arriving(next), now)?;
             let taken = match &meeting {
-                None => store.create(patience, &key, &next, now).await? == Created::Created,
-                Some(meeting) => store.swap(patience, &key, meeting.revision, &next, now).await? == Swap::Swapped,
+                None => store.create(patience, &key, &next, slowest).await? == Created::Created,
+                Some(meeting) => store.swap(patience, &key, meeting.revision, &next, slowest).await? == Swap::Swapped,
             };
             if taken {
                 return Ok(());
@@ -174,14 +176,14 @@ fn own<T: Own>(record: &Record) -> Option<T> {
 }
 
 /// The sessions that hold a place, and when their user logged in.
-fn holders(found: &[Found], arriving: &Arriving) -> BTreeMap<Handle, Timestamp> {
+fn holders(found: &[Found], arriving: &Arriving, now: Timestamp) -> BTreeMap<Handle, Timestamp> {
     let markers = found.iter().filter(|found| found.record.kind == RecordKind::Moved);
     let pointed_to: HashSet<StoreKey> =
         markers.filter_map(|marker| own::<Moved>(&marker.record)).map(|moved| moved.to).collect();
     let mut holders = BTreeMap::new();
     for Found { key, record } in found {
         let holds = match record.kind {
-            RecordKind::Live => true,
+            RecordKind::Live => !record.is_expired(now),
             RecordKind::Pending => arriving.0.contains(&record.handle) || pointed_to.contains(key),
             // What it points to is pending, live, or another marker; if it is gone, the session has ended.
             RecordKind::Moved => false,
