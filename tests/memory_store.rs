@@ -2,8 +2,8 @@
 
 use std::future::poll_fn;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
 
 use cloakroom::{
     Created, Data, ErrorKind, Handle, MemoryStore, Record, RecordKind, Result, Revision, SessionIndex, SessionStore,
@@ -362,56 +362,52 @@ async fn a_user_with_a_few_sessions_keeps_them_in_a_small_store() -> Result<()> 
     Ok(())
 }
 
-/// How long the longest poll of some creates took, and how many polls one took at most.
-async fn longest_poll(
-    store: &MemoryStore,
-    numbers: std::ops::Range<u32>,
-    now: Timestamp,
-    expected: Result<Created, ErrorKind>,
-) -> Result<(Duration, usize)> {
-    let (mut longest, mut most) = (Duration::ZERO, 0);
-    for number in numbers {
-        let (key, record) = (spread(number), anonymous());
-        let mut create = store.create(&key, &record, now);
-        let mut polls = 0;
-        let created = poll_fn(|cx| {
-            let start = Instant::now();
-            let polled = create.as_mut().poll(cx);
-            longest = longest.max(start.elapsed());
-            polls += 1;
-            polled
-        });
-        assert_eq!(created.await.map_err(|error| error.kind()), expected);
-        most = most.max(polls);
-    }
-    Ok((longest, most))
-}
+/// As many as it takes some looks to go through.
+const SESSIONS: u32 = 40_000;
 
-/// What a full store gives up is found in parts, so that nobody waits for it to go through all.
+/// The most that one look goes through: 4,096, and what the last shard has more.
+const A_LOOK: usize = 5_000;
+
 #[tokio::test]
-async fn a_large_store_that_is_full_keeps_nobody_waiting() -> Result<()> {
-    const SESSIONS: u32 = 150_000;
+async fn a_large_store_gives_up_sessions_that_are_among_the_least_recently_used() -> Result<()> {
     let store = MemoryStore::with_limit(SESSIONS as usize);
     for number in 0..SESSIONS {
         store.create(&spread(number), &anonymous(), NOW + Duration::from_millis(number.into())).await?;
     }
-    // Times are of a machine that does other things as well: the best of some rounds tells.
-    let (mut best, mut next) = (Duration::MAX, SESSIONS);
-    for round in 1..=8 {
-        let later = NOW + SECOND * (200 + 2 * round);
-        let (longest, _) = longest_poll(&store, next..next + 100, later, Ok(Created::Created)).await?;
-        (best, next) = (best.min(longest), next + 100);
+    for number in SESSIONS..SESSIONS + 400 {
+        // Now and then it looks again for what has expired.
+        let now = NOW + SECOND * (100 + number / 100);
+        assert_eq!(store.create(&spread(number), &anonymous(), now).await?, Created::Created);
     }
-    assert!(best < Duration::from_millis(25), "{best:?}");
-    let old = (0..SESSIONS / 32).filter(|number| is_gone(&store, *number)).count();
-    assert!(old > 700, "nearly all of the 800 that went were among the oldest: {old}");
-    // Where all have users, all of it has to be gone through for what has expired: in parts.
+    let gone = |numbers: std::ops::Range<u32>| numbers.filter(|number| is_gone(&store, *number)).count();
+    assert_eq!(gone(0..SESSIONS + 400), 400);
+    assert!(gone(0..SESSIONS / 16) > 390, "{} were among the oldest", gone(0..SESSIONS / 16));
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_large_store_that_is_full_is_gone_through_in_parts() -> Result<()> {
+    let removed = Arc::new(AtomicUsize::new(0));
     let store = MemoryStore::with_limit(SESSIONS as usize);
+    let counter = Arc::clone(&removed);
+    store.on_removal(Arc::new(move |_, _| {
+        counter.fetch_add(1, Ordering::Relaxed);
+    }));
     for number in 0..SESSIONS {
         store.create(&spread(number), &of(&number.to_string()), NOW).await?;
     }
-    let (_, polls) = longest_poll(&store, SESSIONS..SESSIONS + 1, NOW, Err(ErrorKind::Full)).await?;
-    assert!(polls >= SESSIONS as usize / 8_192, "{polls}");
+    // All have a user: a look for what has expired goes through all of them, and others go on in between.
+    let (key, record) = (spread(SESSIONS), anonymous());
+    let (mut refused, mut polls) = (store.create(&key, &record, NOW), 0);
+    let refused = poll_fn(|cx| {
+        polls += 1;
+        refused.as_mut().poll(cx)
+    });
+    assert_eq!(refused.await.map_err(|error| error.kind()), Err(ErrorKind::Full));
+    assert!(polls > SESSIONS as usize / A_LOOK, "{polls}");
+    // All have expired: one look makes more than enough room.
+    assert_eq!(store.create(&spread(SESSIONS), &of("ana"), NOW + HOUR).await?, Created::Created);
+    assert!((1..A_LOOK).contains(&removed.load(Ordering::Relaxed)), "{removed:?}");
     Ok(())
 }
 
