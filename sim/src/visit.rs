@@ -164,8 +164,9 @@ impl Visit {
     fn note_replaced(&self, seen: &Seen) {
         let [cookie] = &*self.cookies else { return };
         let Some(handle) = lock(&self.world.truth).session_of(cookie).filter(|_| seen.handle.is_none()) else { return };
-        // There is nothing to clear.
-        if self.session.clear().is_err_and(|error| error.kind() == ErrorKind::ReadOnly) {
+        // Where it may be changed, this changes nothing.
+        let change = self.session.transaction(|_| Err::<(), _>(Error::new(ErrorKind::Encode, "only asked")));
+        if change.is_err_and(|error| error.kind() == ErrorKind::ReadOnly) {
             let _ = self.replaced.set(handle);
         }
     }
@@ -303,6 +304,10 @@ impl Visit {
             self.ends(had);
         } else {
             self.cuts(had);
+        }
+        // Where a user may have so many sessions, it takes the place of what a replaced token leads to.
+        if let Some(replaced) = self.replaced.get() {
+            lock(&self.world.truth).life(*replaced, self.visitor).try_to_end();
         }
         let may_end = matches!(self.world.plan.settings.user_limit, Some((_, false)))
             || lock(&self.world.truth).revoking.contains(user);
