@@ -282,6 +282,7 @@ impl Visit {
         let (begun, mut doings, handle) = (Instant::now(), self.take_doings(), self.session.handle()?);
         let result = commit.await;
         self.keep_time(begun, what);
+        self.note_renewal_cut_off(begun);
         match &result {
             Ok(()) if !self.net.is_dead() => {
                 also(&mut doings);
@@ -316,7 +317,7 @@ impl Visit {
             |life| {
                 life.users_tried.insert(user);
                 // A login with a replaced token goes on with the values of before.
-                life.values_unknown |= had.is_none() && self.replaced.get().is_some();
+                life.values_unknown |= had.is_none() && !self.cookies.is_empty();
                 life.may_end |= may_end;
             },
         )
