@@ -216,10 +216,10 @@ impl SessionManager {
         {
             self.events().dropped(held.record());
         }
-        if let Ok((Some(held), _)) = &result {
-            if work.draft.absolute_deadline.is_some() {
-                self.tell_of_login(work.held.as_ref(), held.record());
-            }
+        if let Ok((Some(held), _)) = &result
+            && work.draft.absolute_deadline.is_some()
+        {
+            self.tell_of_login(work.held.as_ref(), held.record());
         }
         session.with(|open| {
             open.is_saving = false;

@@ -22,12 +22,12 @@ type Message = (StoreKey, Option<Revision>, Record);
 impl LateStore {
     /// Holds back the next writes.
     fn hold_back(&self, writes: usize) {
-        self.state.lock().unwrap().0 = writes;
+        self.state.lock().expect("no panic").0 = writes;
     }
 
     /// Lets all that was held back arrive, the newest first.
     async fn arrive(&self, now: Timestamp) -> Result {
-        let messages = std::mem::take(&mut self.state.lock().unwrap().1);
+        let messages = std::mem::take(&mut self.state.lock().expect("no panic").1);
         for (key, expected, record) in messages.into_iter().rev() {
             match expected {
                 None => drop(self.store.create(&key, &record, now).await?),
@@ -38,7 +38,7 @@ impl LateStore {
     }
 
     fn holds(&self, key: &StoreKey, expected: Option<Revision>, record: &Record) -> Result {
-        let mut state = self.state.lock().unwrap();
+        let mut state = self.state.lock().expect("no panic");
         if state.0 == 0 {
             return Ok(());
         }
