@@ -7,7 +7,7 @@ use super::Patience;
 use crate::clock::Timestamp;
 use crate::error::{Error, ErrorKind, Result};
 use crate::events::Events;
-use crate::record::{Record, Revision};
+use crate::record::{CreatedAgain, Record, Revision};
 use crate::sealed::{CookieStore, Sealer};
 use crate::store::{BoxFuture, Created, SessionIndex, SessionStore, Swap, Touched};
 use crate::token::StoreKey;
@@ -93,23 +93,87 @@ impl BoundedStore {
         }
     }
 
-    /// Creates a record under the key of a token that was just drawn: if the key is taken by this very record, an answer
-    /// was lost.
+    /// Creates a record under the key of a token that was just drawn, and makes `record` what the store has then. If that
+    /// failed without saying whether it took effect, the record says from then on that its creation was repeated, even if
+    /// this fails.
     pub(super) async fn create(
         &self,
         patience: &Patience,
         key: &StoreKey,
-        record: &Record,
+        record: &mut Record,
         now: Timestamp,
     ) -> Result<Created> {
-        let (created, tries) = self.attempt("create", patience, || self.store.create(key, record, now)).await?;
-        if created == Created::AlreadyExists && tries > 1 {
-            let found = Box::pin(self.load(patience, key, now)).await?;
-            if found.is_some_and(|found| found.revision == record.revision) {
-                return Ok(Created::Created);
+        let watch = self.events.stopwatch();
+        let answer = patience.wait(self.store.create(key, record, now)).await;
+        self.events.answered("create", watch, &answer, 1);
+        match answer {
+            Err(error) if error.kind() == ErrorKind::Unavailable => {
+                Box::pin(self.create_again(patience, key, record, now, error)).await
+            }
+            answer => answer,
+        }
+    }
+
+    async fn create_again(
+        &self,
+        patience: &Patience,
+        key: &StoreKey,
+        record: &mut Record,
+        now: Timestamp,
+        error: Error,
+    ) -> Result<Created> {
+        CreatedAgain(now).note_in(record)?;
+        let call = || self.store.create(key, record, now);
+        let (created, tries) = self.attempt_again("create", patience, call, error).await?;
+        if created == Created::AlreadyExists {
+            self.created(patience, key, record, tries > 2, now).await
+        } else {
+            Ok(created)
+        }
+    }
+
+    /// Repeats a creation that an earlier commit could not see the end of.
+    pub(super) async fn repeat_create(
+        &self,
+        patience: &Patience,
+        key: &StoreKey,
+        record: &mut Record,
+        now: Timestamp,
+    ) -> Result<Created> {
+        CreatedAgain(now).note_in(record)?;
+        let (created, _) = self.attempt("create", patience, || self.store.create(key, record, now)).await?;
+        if created == Created::AlreadyExists {
+            self.created(patience, key, record, true, now).await
+        } else {
+            Ok(created)
+        }
+    }
+
+    /// Whether a key is taken by this very record, whose answer was lost. If others of its attempts may still arrive, the
+    /// record has to say so.
+    async fn created(
+        &self,
+        patience: &Patience,
+        key: &StoreKey,
+        record: &mut Record,
+        may_arrive: bool,
+        now: Timestamp,
+    ) -> Result<Created> {
+        let found = self.load(patience, key, now).await?;
+        let Some(mut found) = found.filter(|found| found.revision.tag == record.revision.tag) else {
+            return Ok(Created::AlreadyExists);
+        };
+        if may_arrive && CreatedAgain::of(&found).is_none() {
+            let first = found.revision;
+            // The tag stays: it is how this attempt is known.
+            found.revision.counter += 1;
+            CreatedAgain(now).note_in(&mut found)?;
+            if self.swap(patience, key, first, &found, now).await? != Swap::Swapped {
+                return Ok(Created::AlreadyExists);
             }
         }
-        Ok(created)
+        *record = found;
+        Ok(Created::Created)
     }
 
     /// Swaps a record: if there is a conflict with this very record, an answer was lost.
@@ -122,11 +186,29 @@ impl BoundedStore {
         now: Timestamp,
     ) -> Result<Swap> {
         let (swapped, tries) = self.attempt("swap", patience, || self.store.swap(key, expected, record, now)).await?;
+        Self::known(swapped, record, tries > 1)
+    }
+
+    /// Repeats a swap that an earlier commit could not see the end of.
+    pub(super) async fn repeat_swap(
+        &self,
+        patience: &Patience,
+        key: &StoreKey,
+        expected: Revision,
+        record: &Record,
+        now: Timestamp,
+    ) -> Result<Swap> {
+        let (swapped, _) = self.attempt("swap", patience, || self.store.swap(key, expected, record, now)).await?;
+        Self::known(swapped, record, true)
+    }
+
+    /// What became of a swap, as far as the store's answer tells, that may have been tried before.
+    fn known(swapped: Swap, record: &Record, is_repeated: bool) -> Result<Swap> {
         match swapped {
             Swap::Conflict(current) if current.revision == record.revision => Ok(Swap::Swapped),
             // Somebody wrote after us, or after the record that we meant to replace: making the change again might make
             // it twice.
-            Swap::Conflict(current) if tries > 1 && current.revision.counter > record.revision.counter => {
+            Swap::Conflict(current) if is_repeated && current.revision.counter > record.revision.counter => {
                 Err(Error::new(ErrorKind::Unavailable, "the store failed, and whether it kept the change is not known"))
             }
             swapped => Ok(swapped),
@@ -195,7 +277,8 @@ impl BoundedStore {
             match answer {
                 Ok(answer) => return Ok((answer, tries)),
                 Err(again) if again.kind() == ErrorKind::Unavailable => error = again,
-                Err(other) => return Err(other),
+                // It says nothing of the attempts before.
+                Err(_) => return Err(error),
             }
         }
         Err(error)

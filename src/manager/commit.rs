@@ -11,17 +11,19 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::events;
 use crate::lifetime::{CookieKind, Lifetime};
 use crate::record::{Handle, Record, RecordKind, RenewedAt, Revision, Values};
-use crate::session::state::{Beside, Channel, Held, Open, Renewal, Reply, Standing};
+use crate::session::state::{Attempt, Beside, Channel, Held, Open, Renewal, Reply, Standing, Unresolved};
 use crate::session::{ChangeLog, Draft, Session};
+use crate::token::StoreKey;
 
 /// What one commit is about: taken out of the open session, so that other tasks of the request can go on.
 pub(super) struct Work {
     pub(super) held: Option<Held>,
     pub(super) reseal: bool,
     pub(super) draft: Draft,
-    pub(super) log: ChangeLog,
+    pub(super) changes: Changes,
     pub(super) renewal: Option<Renewal>,
     pub(super) ending: Vec<Held>,
+    pub(super) unborn: Vec<(StoreKey, Handle)>,
     /// What else the request's tokens lead to, where it signed out.
     pub(super) beside: Vec<Beside>,
     /// The session that a login is to take the place of, where it belongs to the same user: the one that the token was
@@ -32,6 +34,13 @@ pub(super) struct Work {
     life: u32,
     /// Whether the response can still set a cookie.
     pub(super) can_issue: bool,
+}
+
+/// The changes that a commit is to keep.
+pub(super) struct Changes {
+    pub(super) log: ChangeLog,
+    /// The write that was to keep them, if it failed without saying whether it took effect.
+    pub(super) unresolved: Option<Attempt>,
 }
 
 /// How often a head is committed before other tasks of the request are too quick for it.
@@ -49,9 +58,10 @@ impl Work {
             held: open.held.clone(),
             reseal: open.reseal,
             draft: open.draft.clone(),
-            log: std::mem::take(&mut open.log),
+            changes: Changes { log: std::mem::take(&mut open.log), unresolved: None },
             renewal: open.renewal.take(),
             ending: std::mem::take(&mut open.ending),
+            unborn: std::mem::take(&mut open.unborn),
             beside: if open.ends_beside { open.beside.clone() } else { Vec::new() },
             successor: open.successor(),
             handle: open.handle,
@@ -63,7 +73,7 @@ impl Work {
 
     /// Whether a request without a session has written anything to begin one with.
     pub(super) fn begins(&self) -> bool {
-        !self.log.is_empty() && (!self.draft.values.as_bytes().is_empty() || self.draft.user.is_some())
+        !self.changes.log.is_empty() && (!self.draft.values.as_bytes().is_empty() || self.draft.user.is_some())
     }
 
     /// Whether sessions end with this commit.
@@ -82,11 +92,22 @@ impl Work {
 
     /// Puts back what is still to be done.
     fn give_back(mut self, open: &mut Open) {
-        if open.life == self.life {
-            self.log.append(std::mem::take(&mut open.log));
-            open.log = self.log;
-            open.renewal = open.renewal.or(self.renewal);
+        let Changes { mut log, unresolved } = self.changes;
+        match unresolved {
+            Some(attempt) if open.life == self.life => {
+                open.leave_unresolved(Unresolved { attempt, log, renewal: self.renewal });
+            }
+            // Destroyed meanwhile.
+            Some(attempt) => open.unborn.extend(attempt.begins()),
+            None if open.life == self.life => {
+                log.append(std::mem::take(&mut open.log));
+                open.log = log;
+                open.renewal = open.renewal.or(self.renewal);
+            }
+            None => {}
         }
+        self.unborn.append(&mut open.unborn);
+        open.unborn = self.unborn;
         self.ending.append(&mut open.ending);
         open.ending = self.ending;
     }
@@ -151,6 +172,8 @@ impl SessionManager {
                 Err(failed) => {
                     // The response says that nothing was kept, so nothing may be kept later.
                     open.discard();
+                    // Nobody has the token of a session that may yet be created.
+                    open.unborn.clear();
                     open.standing = Standing::Failed;
                     error = Some(failed);
                 }
@@ -184,6 +207,9 @@ impl SessionManager {
 
     /// Commits, by whoever holds the gate.
     async fn commit_held(&self, session: &Session) -> Result<()> {
+        if session.with(|open| Ok(open.unresolved.is_some()))? {
+            Box::pin(self.resolve(session)).await?;
+        }
         let mut work = session.with(|open| Ok(Box::new(Work::take(open))))?;
         let ends_beside = !work.beside.is_empty();
         let result = match &self.0.keeper {
@@ -195,8 +221,10 @@ impl SessionManager {
         {
             self.events().dropped(held.record());
         }
-        if let Ok((Some(held), _)) = &result {
-            self.tell_of_login(&work, held.record());
+        if let Ok((Some(held), _)) = &result
+            && work.draft.absolute_deadline.is_some()
+        {
+            self.tell_of_login(work.held.as_ref(), held.record());
         }
         session.with(|open| {
             open.is_saving = false;
@@ -221,13 +249,7 @@ impl SessionManager {
                 }
                 Err(error) if error.kind() == ErrorKind::Ended => {
                     if open.life == work.life {
-                        open.log = ChangeLog::default();
-                        open.standing = Standing::Ended;
-                        // A ticket that was cut off would push the one that replaced it out of the browser. What was
-                        // sealed before may be the end of an earlier session.
-                        if !matches!(open.reply, Reply::Sealed(_)) {
-                            open.reply = Reply::Nothing;
-                        }
+                        open.end();
                     }
                     Err(error)
                 }
@@ -243,19 +265,16 @@ impl SessionManager {
     }
 
     /// A login is told once it is kept. Only one that was asked for moves the absolute deadline.
-    fn tell_of_login(&self, work: &Work, record: &Record) {
-        if work.draft.absolute_deadline.is_none() {
-            return;
-        }
+    pub(super) fn tell_of_login(&self, before: Option<&Held>, record: &Record) {
         let authenticated = |record: &Record| record.authenticated_at().ok().flatten();
-        if authenticated(record) != work.held.as_ref().and_then(|held| authenticated(held.record())) {
+        if authenticated(record) != before.and_then(|held| authenticated(held.record())) {
             self.events().logged_in(record);
         }
     }
 
     /// Makes the draft what was committed, with the changes that came meanwhile. They may be closures of the application,
     /// and are run without the lock.
-    fn catch_up_draft(&self, session: &Session) -> Result<()> {
+    pub(super) fn catch_up_draft(&self, session: &Session) -> Result<()> {
         loop {
             let Some(mut redraft) = session.with(|open| Ok(open.begin_redraft()))? else { return Ok(()) };
             let (draft, log, _) = &mut redraft;

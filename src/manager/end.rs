@@ -361,16 +361,20 @@ impl SessionManager {
         // What has expired here may be live, or lead on, where the clock is behind.
         let (store, now) = (self.store()?, now.by_slowest_clock());
         let mut ended = false;
-        // The places on the way, and where each led.
-        let mut way: Vec<(StoreKey, Option<StoreKey>)> = Vec::new();
+        // The places on the way, where each led, and whether its record may yet be created once more.
+        let mut way: Vec<(StoreKey, Option<StoreKey>, bool)> = Vec::new();
         let mut next = Some(key);
         loop {
-            while let Some(place) = next.filter(|next| way.iter().all(|(known, _)| known != next)) {
-                next = store.load(patience, &place, now).await?.and_then(|record| lead(&record, handle));
-                way.push((place, next));
+            while let Some(place) = next.filter(|next| way.iter().all(|(known, _, _)| known != next)) {
+                let record = store.load(patience, &place, now).await?;
+                next = record.as_ref().and_then(|record| lead(record, handle));
+                way.push((place, next, record.is_some_and(|record| self.may_come_again(&record, now))));
             }
-            let Some((place, led)) = way.pop() else { return Ok(ended) };
+            let Some((place, led, comes_again)) = way.pop() else { return Ok(ended) };
             let (removed, lost) = store.delete(patience, &place, now).await?;
+            if comes_again || removed.as_ref().is_some_and(|record| self.may_come_again(record, now)) {
+                Box::pin(self.bar(patience, &place, handle, now)).await?;
+            }
             if lost {
                 return Err(Error::new(ErrorKind::Unavailable, "the store failed while a session was ended"));
             }

@@ -1,6 +1,6 @@
 //! Committing to a store: one compare-and-swap, and this request's own changes over the newest record after a conflict.
 
-use super::commit::{Outcome, Work, ended, needs_cookie, taken};
+use super::commit::{Changes, Outcome, Work, ended, needs_cookie, taken};
 use super::patience::Retry;
 use super::places::Reserved;
 use super::{Patience, SessionManager};
@@ -8,8 +8,8 @@ use crate::clock::Timestamp;
 use crate::error::{ErrorKind, Result};
 use crate::events::{self, Event};
 use crate::lifetime::CookieKind;
-use crate::record::{Record, RecordKind};
-use crate::session::state::{Held, Renewal, Reply, Ticket};
+use crate::record::{Record, RecordKind, Revision};
+use crate::session::state::{Attempt, Held, Renewal, Reply, Ticket};
 use crate::session::{ChangeLog, Draft};
 use crate::store::{Created, Swap, Touched};
 use crate::token::Token;
@@ -49,10 +49,8 @@ impl SessionManager {
             let ticket = match reserved {
                 Some(reserved) => {
                     let (token, reserved) = *reserved;
-                    let key = reserved.key;
-                    let record = Box::pin(self.take_up(patience, reserved)).await?;
-                    self.events().created(&record);
-                    Ticket { token, key, record }
+                    let (ticket, over) = reserved.ticket(token);
+                    Box::pin(self.take_up_ticket(patience, ticket, over, &mut work.changes)).await?
                 }
                 None => self.create(patience, work, now).await?,
             };
@@ -65,9 +63,9 @@ impl SessionManager {
         if work.renewal.is_some() && !work.can_issue {
             return Err(needs_cookie());
         }
-        let changed = work.draft.differs_from(&ticket.record) || work.log.clears();
+        let changed = work.draft.differs_from(&ticket.record) || work.changes.log.clears();
         if let Some(renewal) = renewal {
-            let renewed = self.renew(patience, renewal, ticket.clone(), work.draft.clone(), &mut work.log, now);
+            let renewed = self.renew(patience, renewal, ticket.clone(), work.draft.clone(), &mut work.changes, now);
             match Box::pin(renewed).await {
                 // That its time could not be kept is no reason to fail a request that only read.
                 Err(error) if renewal == Renewal::Periodic && !changed && error.kind() != ErrorKind::Ended => {
@@ -76,8 +74,8 @@ impl SessionManager {
                 renewed => *ticket = renewed?,
             }
         } else if changed {
-            if let Some(current) = self.write_over(patience, ticket, &work.draft, now).await? {
-                Box::pin(self.write_again(patience, ticket, current, &mut work.log, now)).await?;
+            if let Some(current) = self.write_over(patience, ticket, &work.draft, &mut work.changes, now).await? {
+                Box::pin(self.write_again(patience, ticket, current, &mut work.changes, now)).await?;
             }
         } else if work.active && self.touch_due(&ticket.record, &work.draft, now)? {
             self.touch(patience, ticket, work.can_issue, now).await?;
@@ -110,13 +108,31 @@ impl SessionManager {
     async fn create(&self, patience: &Patience, work: &mut Work, now: Timestamp) -> Result<Ticket> {
         self.0.sweeper.start(self);
         let (token, handle) = Token::with_handle(self.random());
-        let ticket = Ticket::new(token, self.first_record(work, handle, now)?);
-        match self.store()?.create(patience, &ticket.key, &ticket.record, now).await? {
-            Created::Created => {
+        let mut ticket = Ticket::new(token, self.first_record(work, handle, now)?);
+        match self.store()?.create(patience, &ticket.key, &mut ticket.record, now).await {
+            Ok(Created::Created) => {
                 self.events().created(&ticket.record);
                 Ok(ticket)
             }
-            Created::AlreadyExists => Err(taken()),
+            Ok(Created::AlreadyExists) => Err(taken()),
+            Err(error) => Err(work.changes.may_have(error, || Attempt::Create(ticket))),
+        }
+    }
+
+    /// Makes the pending record of a session live.
+    async fn take_up_ticket(
+        &self,
+        patience: &Patience,
+        ticket: Ticket,
+        over: Revision,
+        changes: &mut Changes,
+    ) -> Result<Ticket> {
+        match self.take_up(patience, &ticket.key, over, &ticket.record).await {
+            Ok(()) => {
+                self.events().created(&ticket.record);
+                Ok(ticket)
+            }
+            Err(error) => Err(changes.may_have(error, || Attempt::TakeUp(ticket, over))),
         }
     }
 
@@ -126,14 +142,14 @@ impl SessionManager {
         patience: &Patience,
         ticket: &mut Ticket,
         mut current: Record,
-        log: &mut ChangeLog,
+        changes: &mut Changes,
         now: Timestamp,
     ) -> Result<()> {
         let mut retry = Retry::new();
         loop {
             *ticket = self.after_conflict(patience, &mut retry, ticket.clone(), current, now).await?;
-            let draft = self.redraft(ticket, log)?;
-            match self.write_over(patience, ticket, &draft, now).await? {
+            let draft = self.redraft(ticket, &changes.log)?;
+            match self.write_over(patience, ticket, &draft, changes, now).await? {
                 None => return Ok(()),
                 Some(newer) => current = newer,
             }
@@ -146,17 +162,23 @@ impl SessionManager {
         patience: &Patience,
         ticket: &mut Ticket,
         draft: &Draft,
+        changes: &mut Changes,
         now: Timestamp,
     ) -> Result<Option<Record>> {
         let record = self.next_record(&ticket.record, draft, now)?;
-        match self.store()?.swap(patience, &ticket.key, ticket.record.revision, &record, now).await? {
-            Swap::Swapped => {
+        let over = ticket.record.revision;
+        match self.store()?.swap(patience, &ticket.key, over, &record, now).await {
+            Ok(Swap::Swapped) => {
                 self.events().saved(&record);
                 ticket.record = record;
                 Ok(None)
             }
-            Swap::Gone => Err(ended()),
-            Swap::Conflict(current) => Ok(Some(current)),
+            Ok(Swap::Gone) => Err(ended()),
+            Ok(Swap::Conflict(current)) => Ok(Some(current)),
+            Err(error) => {
+                let attempted = || Attempt::Write(Ticket { record, ..ticket.clone() }, over);
+                Err(changes.may_have(error, attempted))
+            }
         }
     }
 

@@ -33,6 +33,10 @@ impl SessionManager {
         work: &mut Work,
         now: Timestamp,
     ) -> Result<Option<bool>> {
+        while let Some((key, handle)) = work.unborn.last() {
+            Box::pin(self.end_unborn(patience, *key, *handle, now)).await?;
+            work.unborn.pop();
+        }
         let mut ended = None;
         while let Some(held) = work.ending.last() {
             // The first is the one that the request came with: the cookie goes with that session.

@@ -14,6 +14,7 @@ mod register;
 mod renew;
 mod sealed;
 mod sweeper;
+mod unresolved;
 
 use std::fmt;
 use std::future::poll_fn;

@@ -18,14 +18,22 @@ use crate::clock::Timestamp;
 use crate::error::{Error, ErrorKind, Result};
 use crate::events::Event;
 use crate::record::{Arriving, AuthenticatedAt, Handle, Moved, Own, Record, RecordKind, Revision, Values};
+use crate::session::state::Ticket;
 use crate::store::{Created, Found, Swap};
-use crate::token::StoreKey;
+use crate::token::{StoreKey, Token};
 
 /// A pending record that has taken its place, and what it is to become.
 pub(super) struct Reserved {
     pub(super) key: StoreKey,
-    pending: Record,
-    live: Record,
+    pub(super) pending: Record,
+    pub(super) live: Record,
+}
+
+impl Reserved {
+    /// What it is to become under its token, and what that is to replace.
+    pub(super) fn ticket(self, token: Token) -> (Ticket, Revision) {
+        (Ticket { token, key: self.key, record: self.live }, self.pending.revision)
+    }
 }
 
 impl SessionManager {
@@ -51,15 +59,15 @@ impl SessionManager {
         pending.revision = over.map_or(pending.revision, |over| over.next_by(self.random()));
         let deadline = self.pending_deadline(now);
         (pending.idle_deadline, pending.absolute_deadline) = (deadline, deadline);
-        live.revision = pending.revision.next_by(self.random());
         let store = self.store()?;
         let there = match over {
-            None => store.create(patience, &key, &pending, now).await? == Created::Created,
+            None => store.create(patience, &key, &mut pending, now).await? == Created::Created,
             Some(left) => store.swap(patience, &key, left, &pending, now).await? == Swap::Swapped,
         };
         if !there {
             return Err(taken());
         }
+        self.promotes(&pending, &mut live)?;
         let reserved = Reserved { key, pending, live };
         if self.needs_place(None, reserved.pending.user.as_deref())
             && let Err(refused) = self.take_place(patience, &reserved.pending, leaving).await
@@ -71,11 +79,16 @@ impl SessionManager {
     }
 
     /// Makes the pending record live.
-    pub(super) async fn take_up(&self, patience: &Patience, reserved: Reserved) -> Result<Record> {
-        let Reserved { key, pending, live } = reserved;
+    pub(super) async fn take_up(
+        &self,
+        patience: &Patience,
+        key: &StoreKey,
+        pending: Revision,
+        live: &Record,
+    ) -> Result<()> {
         // By the clock as it is now: a process that slept for too long finds that its place has gone.
-        match self.store()?.swap(patience, &key, pending.revision, &live, self.now()).await? {
-            Swap::Swapped => Ok(live),
+        match self.store()?.swap(patience, key, pending, live, self.now()).await? {
+            Swap::Swapped => Ok(()),
             // Revoked, or ended for another login, in between.
             Swap::Conflict(_) | Swap::Gone => Err(ended()),
         }
@@ -132,9 +145,9 @@ impl SessionManager {
             let still = |handle: &Handle| *handle != pending.handle && holders.contains_key(handle);
             let mut next: Vec<Handle> = arriving.0.iter().copied().filter(still).collect();
             next.push(pending.handle);
-            let next = self.meeting(meeting.as_ref(), &Arriving(next), now)?;
+            let mut next = self.meeting(meeting.as_ref(), &Arriving(next), now)?;
             let taken = match &meeting {
-                None => store.create(patience, &key, &next, slowest).await? == Created::Created,
+                None => store.create(patience, &key, &mut next, slowest).await? == Created::Created,
                 Some(meeting) => store.swap(patience, &key, meeting.revision, &next, slowest).await? == Swap::Swapped,
             };
             if taken {

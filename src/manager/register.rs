@@ -7,7 +7,7 @@
 use std::collections::HashSet;
 
 use super::backend::Keeper;
-use super::commit::{Work, ended};
+use super::commit::{Work, ended, taken};
 use super::open::moved;
 use super::patience::Retry;
 use super::sealed::Made;
@@ -15,8 +15,8 @@ use super::{Patience, SessionManager};
 use crate::clock::Timestamp;
 use crate::error::{Error, ErrorKind, Result};
 use crate::events::RenewalReason;
-use crate::record::{Flashes, Record, RecordKind, Revision, Space, Values};
-use crate::session::state::Held;
+use crate::record::{CreatedAgain, Flashes, Record, RecordKind, Revision, Space, Values};
+use crate::session::state::{Attempt, Held};
 use crate::store::{Created, Swap};
 use crate::token::StoreKey;
 
@@ -86,20 +86,24 @@ impl SessionManager {
         now: Timestamp,
     ) -> Result<bool> {
         self.0.sweeper.start(self);
-        let (key, live) = (key_of(record), self.entry_of(record)?);
+        let (key, mut live) = (key_of(record), self.entry_of(record)?);
         if !self.needs_place(None, record.user.as_deref()) {
             let ended = self.strike_out(patience, work, now).await?;
-            if self.store()?.create(patience, &key, &live, now).await? == Created::AlreadyExists {
-                return Err(super::commit::taken());
-            }
-            self.events().created(record);
-            return Ok(ended);
+            return match self.store()?.create(patience, &key, &mut live, now).await {
+                Ok(Created::Created) => {
+                    self.events().created(record);
+                    Ok(ended)
+                }
+                Ok(Created::AlreadyExists) => Err(taken()),
+                Err(error) => Err(work.changes.may_have(error, || Attempt::Register(key, record.handle))),
+            };
         }
         // Before anything is ended: a login that is refused leaves the visitor's session as it was.
         let reserved = self.reserve(patience, key, live, work.leaving(), None).await?;
         match self.strike_out(patience, work, now).await {
             Ok(ended) => {
-                self.take_up(patience, reserved).await?;
+                let taken_up = self.take_up(patience, &key, reserved.pending.revision, &reserved.live).await;
+                taken_up.map_err(|error| work.changes.may_have(error, || Attempt::Register(key, record.handle)))?;
                 self.events().created(record);
                 Ok(ended)
             }
@@ -124,6 +128,9 @@ impl SessionManager {
                 return Err(ended());
             };
             let mut next = Record { revision: known.revision.next_by(self.random()), ..entry.clone() };
+            if let Some(again) = CreatedAgain::of(&known) {
+                again.note_in(&mut next)?;
+            }
             if known.absolute_deadline == entry.absolute_deadline {
                 // Another request with the same cookie may be ahead; a new lifetime counts from now in any case.
                 next.seen = entry.seen.max(known.seen);
@@ -167,7 +174,9 @@ impl SessionManager {
                 }
             };
             match swapped {
-                Swap::Swapped => return self.take_up(patience, reserved).await.map(drop),
+                Swap::Swapped => {
+                    return self.take_up(patience, &to, reserved.pending.revision, &reserved.live).await;
+                }
                 Swap::Conflict(_) => retry.next(patience).await?,
                 Swap::Gone => {
                     self.give_up(patience, reserved).await;

@@ -8,17 +8,25 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use super::commit::{ended, taken};
+use super::commit::{Changes, ended, taken};
 use super::patience::Retry;
 use super::{Patience, SessionManager};
 use crate::clock::Timestamp;
 use crate::error::Result;
 use crate::events::RenewalReason;
-use crate::record::{Moved, Record, RecordKind, RenewedAt, Values};
-use crate::session::state::{Renewal, Ticket};
-use crate::session::{ChangeLog, Draft};
+use crate::record::{CreatedAgain, Moved, Record, RecordKind, RenewedAt, Values};
+use crate::session::Draft;
+use crate::session::state::{Attempt, Renewal, Renewing, Ticket};
 use crate::store::{Created, Swap};
 use crate::token::{NONCE_BYTES, StoreKey, Token};
+
+/// What the two steps of a renewal came to.
+pub(super) enum Renewed {
+    Done(Ticket),
+    /// Another request was quicker: the old record as it is now.
+    Conflict(Record),
+    Gone,
+}
 
 impl SessionManager {
     pub(super) async fn renew(
@@ -27,7 +35,7 @@ impl SessionManager {
         renewal: Renewal,
         mut ticket: Ticket,
         mut draft: Draft,
-        log: &mut ChangeLog,
+        changes: &mut Changes,
         now: Timestamp,
     ) -> Result<Ticket> {
         let store = self.store()?;
@@ -35,9 +43,9 @@ impl SessionManager {
         loop {
             let nonce: Option<[u8; NONCE_BYTES]> = (renewal == Renewal::Periodic).then(|| self.random().bytes());
             let token = nonce.map_or_else(|| Token::random(self.random()), |nonce| ticket.token.successor(&nonce));
-            let (pending, live) = self.renewed_records(&ticket.record, &mut draft, now)?;
-            let new = Ticket::new(token, pending);
-            if store.create(patience, &new.key, &new.record, now).await? == Created::AlreadyExists {
+            let (pending, mut live) = self.renewed_records(&ticket.record, &mut draft, now)?;
+            let mut new = Ticket::new(token, pending);
+            if store.create(patience, &new.key, &mut new.record, now).await? == Created::AlreadyExists {
                 return Err(taken());
             }
             if self.needs_place(ticket.record.user.as_deref(), new.record.user.as_deref())
@@ -46,40 +54,72 @@ impl SessionManager {
                 store.delete(patience, &new.key, now).await?;
                 return Err(refused);
             }
+            self.promotes(&new.record, &mut live)?;
             let marker = self.marker(&ticket.record, &live, new.key, nonce, now)?;
-            match store.swap(patience, &ticket.key, ticket.record.revision, &marker, now).await? {
-                Swap::Swapped => {}
-                Swap::Gone => {
-                    store.delete(patience, &new.key, now).await?;
+            let (from, over, key) = (ticket.key, ticket.record.revision, new.key);
+            let renewing = Renewing { from, over, marker, pending: new, live, renewal };
+            let swapped = store.swap(patience, &from, over, &renewing.marker, now).await;
+            match self.renewed(patience, &renewing, swapped).await {
+                Err(error) => return Err(changes.may_have(error, || Attempt::Renew(Box::new(renewing)))),
+                Ok(Renewed::Done(ticket)) => return Ok(ticket),
+                Ok(Renewed::Gone) => {
+                    store.delete(patience, &key, now).await?;
                     return Err(ended());
                 }
-                Swap::Conflict(current) => {
-                    store.delete(patience, &new.key, now).await?;
+                Ok(Renewed::Conflict(current)) => {
+                    store.delete(patience, &key, now).await?;
                     let old = ticket.key;
                     ticket = self.after_conflict(patience, &mut retry, ticket, current, now).await?;
-                    draft = self.redraft(&ticket, log)?;
+                    draft = self.redraft(&ticket, &changes.log)?;
                     if ticket.key != old && renewal == Renewal::Periodic {
                         // Another request has just renewed it; that serves for both.
-                        let changed = draft.differs_from(&ticket.record) || log.clears();
-                        if changed && let Some(current) = self.write_over(patience, &mut ticket, &draft, now).await? {
-                            self.write_again(patience, &mut ticket, current, log, now).await?;
+                        let changed = draft.differs_from(&ticket.record) || changes.log.clears();
+                        if changed
+                            && let Some(current) = self.write_over(patience, &mut ticket, &draft, changes, now).await?
+                        {
+                            self.write_again(patience, &mut ticket, current, changes, now).await?;
                         }
                         return Ok(ticket);
                     }
-                    continue;
                 }
             }
-            // By the clock as it is now: a process that slept for too long finds that its place has gone.
-            let record = match store.swap(patience, &new.key, new.record.revision, &live, self.now()).await? {
-                Swap::Swapped => live,
-                // A request that followed was quicker to promote it.
-                Swap::Conflict(current) if nonce.is_some() && current.kind == RecordKind::Live => current,
-                // Revoked in between, or taken back because this took too long.
-                Swap::Conflict(_) | Swap::Gone => return Err(ended()),
-            };
-            let why = if nonce.is_some() { RenewalReason::Periodic } else { RenewalReason::Asked };
-            self.events().renewed(&record, why);
-            return Ok(Ticket { record, ..new });
+        }
+    }
+
+    /// Promotes the new record of a renewal whose marker came to this. It may be repeated: what is done stays done.
+    pub(super) async fn renewed(
+        &self,
+        patience: &Patience,
+        renewing: &Renewing,
+        marked: Result<Swap>,
+    ) -> Result<Renewed> {
+        match marked? {
+            Swap::Swapped => {}
+            Swap::Conflict(current) => return Ok(Renewed::Conflict(current)),
+            Swap::Gone => return Ok(Renewed::Gone),
+        }
+        let Renewing { pending, live, renewal, .. } = renewing;
+        let is_periodic = *renewal == Renewal::Periodic;
+        // By the clock as it is now: a process that slept for too long finds that its place has gone.
+        let record = match self.store()?.swap(patience, &pending.key, pending.record.revision, live, self.now()).await?
+        {
+            Swap::Swapped => live.clone(),
+            // A request that followed was quicker to promote it.
+            Swap::Conflict(current) if is_periodic && current.kind == RecordKind::Live => current,
+            // Revoked in between, or taken back because this took too long.
+            Swap::Conflict(_) | Swap::Gone => return Err(ended()),
+        };
+        let why = if is_periodic { RenewalReason::Periodic } else { RenewalReason::Asked };
+        self.events().renewed(&record, why);
+        Ok(Renewed::Done(Ticket { record, ..pending.clone() }))
+    }
+
+    /// Makes a live record what takes the place of a pending one, as the store has that.
+    pub(super) fn promotes(&self, pending: &Record, live: &mut Record) -> Result<()> {
+        live.revision = pending.revision.next_by(self.random());
+        match CreatedAgain::of(pending) {
+            Some(again) => again.note_in(live),
+            None => Ok(()),
         }
     }
 
@@ -88,11 +128,12 @@ impl SessionManager {
         if self.lifetime_of(draft)?.renewal_interval().is_some() {
             draft.values.set_own(&RenewedAt(now), usize::MAX)?;
         }
+        // That is about the old place.
+        draft.values.remove_own::<CreatedAgain>();
         let mut live = self.next_record(old, draft, now)?;
         live.seen = now;
         let mut pending = live.clone();
         pending.kind = RecordKind::Pending;
-        live.revision = pending.revision.next_by(self.random());
         // Longer than its marker: as long as that one can be taken back, a missing pending record was revoked.
         let deadline = self.pending_deadline(now);
         (pending.idle_deadline, pending.absolute_deadline) = (deadline, deadline);

@@ -168,7 +168,7 @@ impl SessionManager {
             None => self.first_record(work, Handle::random_by(self.random()), now)?,
             Some(held) => {
                 let base = held.record();
-                let changed = work.draft.differs_from(base) || work.log.clears() || work.renewal.is_some();
+                let changed = work.draft.differs_from(base) || work.changes.log.clears() || work.renewal.is_some();
                 let due = work.active && work.can_issue && (work.reseal || self.touch_due(base, &work.draft, now)?);
                 if changed && base.is_expired(now) {
                     return Err(ended());

@@ -15,7 +15,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 pub(crate) use bytes::Columns;
 pub use bytes::Data;
-pub(crate) use own::{Arriving, AuthenticatedAt, Flashes, Moved, Note, Own, RenewedAt, WaitingFlash};
+pub(crate) use own::{Arriving, AuthenticatedAt, CreatedAgain, Flashes, Moved, Note, Own, RenewedAt, WaitingFlash};
 pub(crate) use values::{Space, Values};
 
 use crate::clock::Timestamp;

@@ -163,6 +163,9 @@ impl Session {
     /// [`Ended`](ErrorKind::Ended) if another request ended the session, [`Conflict`](ErrorKind::Conflict) if others
     /// change it faster, [`Unavailable`](ErrorKind::Unavailable) or [`Full`](ErrorKind::Full) if the store cannot take
     /// it. After an error the changes are still there, to be saved again or at the end; after `Ended` they are dropped.
+    /// `Unavailable` does not say that nothing was kept. The next save, or the end, finds out whether the changes were kept
+    /// before it commits anything else, so they count once. If nobody can know, because another request has written since,
+    /// every later commit of this request fails with `Unavailable`.
     ///
     /// ```
     /// # async fn example(session: cloakroom::Session) -> cloakroom::Result<()> {

@@ -8,7 +8,7 @@ use super::flash::Flashing;
 use crate::adapter::TicketChange;
 use crate::error::{Error, ErrorKind, Result};
 use crate::lifetime::Lifetime;
-use crate::record::{Handle, Record, Space, Values};
+use crate::record::{Handle, Record, Revision, Space, Values};
 use crate::token::{StoreKey, Token};
 
 /// A record, and the token that opens it.
@@ -98,6 +98,42 @@ pub(crate) enum Reply {
     Remove,
 }
 
+/// A write that failed without saying whether it took effect, as it has to be repeated.
+#[derive(Debug, Clone)]
+pub(crate) enum Attempt {
+    /// The first record of a session.
+    Create(Ticket),
+    /// The same, over a pending record of this revision.
+    TakeUp(Ticket, Revision),
+    /// A change, over a record of this revision.
+    Write(Ticket, Revision),
+    Renew(Box<Renewing>),
+    /// The entry of a sealed session in the register: nobody knows its cookie, so it is not repeated.
+    Register(StoreKey, Handle),
+}
+
+/// The two steps of a renewal, after its pending record was created.
+#[derive(Debug, Clone)]
+pub(crate) struct Renewing {
+    pub(crate) from: StoreKey,
+    /// What the marker replaces.
+    pub(crate) over: Revision,
+    pub(crate) marker: Record,
+    /// The pending record, and the token that is to open it.
+    pub(crate) pending: Ticket,
+    pub(crate) live: Record,
+    pub(crate) renewal: Renewal,
+}
+
+/// A write whose outcome is not known, and what it was to keep. It is repeated, just as it was, before anything else is
+/// committed: so it takes effect once at most, however late its earlier attempts arrive.
+#[derive(Debug)]
+pub(crate) struct Unresolved {
+    pub(crate) attempt: Attempt,
+    pub(crate) log: ChangeLog,
+    pub(crate) renewal: Option<Renewal>,
+}
+
 #[derive(Debug)]
 pub(crate) struct Open {
     pub(crate) held: Option<Held>,
@@ -121,7 +157,11 @@ pub(crate) struct Open {
     pub(crate) life: u32,
     pub(crate) handle: Option<Handle>,
     pub(crate) renewal: Option<Renewal>,
+    /// The write of an earlier commit whose outcome is not known. What was changed since then is in `log`.
+    pub(crate) unresolved: Option<Unresolved>,
     pub(crate) ending: Vec<Held>,
+    /// Where a session may yet be created that is not wanted any more.
+    pub(crate) unborn: Vec<(StoreKey, Handle)>,
     pub(crate) beside: Vec<Beside>,
     /// Whether what is beside ends with the session.
     pub(crate) ends_beside: bool,
@@ -136,6 +176,17 @@ pub(crate) struct Open {
     /// Whether a save failed, and may have done a part of its work.
     pub(crate) save_failed: bool,
     pub(crate) reply: Reply,
+}
+
+impl Attempt {
+    /// The session that it may have begun, and where.
+    pub(crate) fn begins(&self) -> Option<(StoreKey, Handle)> {
+        match self {
+            Self::Create(ticket) | Self::TakeUp(ticket, _) => Some((ticket.key, ticket.record.handle)),
+            Self::Register(key, handle) => Some((*key, *handle)),
+            Self::Write(..) | Self::Renew(_) => None,
+        }
+    }
 }
 
 impl Open {
@@ -155,7 +206,9 @@ impl Open {
             life: 0,
             handle: None,
             renewal: None,
+            unresolved: None,
             ending: Vec::new(),
+            unborn: Vec::new(),
             beside: Vec::new(),
             ends_beside: false,
             transient: Transient::default(),
@@ -263,7 +316,7 @@ impl Open {
     /// Whether what is committed next is the whole draft, as the first record of a session: then nobody can have changed it
     /// meanwhile. A commit that is under way may already have begun it, and makes the draft anew when it ends.
     fn begins(&self) -> bool {
-        self.held.is_none() && !self.is_saving && !self.stale
+        self.held.is_none() && !self.is_saving && !self.stale && self.unresolved.is_none()
     }
 
     /// Removes a value; what is not there is nothing to commit.
@@ -385,7 +438,25 @@ impl Open {
         self.settle(draft);
     }
 
+    /// Notes that another request has ended the session: nothing of it is committed any more.
+    pub(crate) fn end(&mut self) {
+        self.log = ChangeLog::default();
+        self.standing = Standing::Ended;
+        // A ticket that was cut off would push the one that replaced it out of the browser. What was sealed before may be
+        // the end of an earlier session.
+        if !matches!(self.reply, Reply::Sealed(_)) {
+            self.reply = Reply::Nothing;
+        }
+    }
+
+    /// Notes a write whose outcome is not known.
+    pub(crate) fn leave_unresolved(&mut self, unresolved: Unresolved) {
+        self.handle = unresolved.attempt.begins().map(|(_, handle)| handle).or(self.handle);
+        self.unresolved = Some(unresolved);
+    }
+
     fn forget(&mut self) {
+        self.unborn.extend(self.unresolved.take().and_then(|unresolved| unresolved.attempt.begins()));
         self.draft = Draft::empty(self.draft.limit());
         self.log = ChangeLog::default();
         self.flashing = Flashing::default();
@@ -398,7 +469,8 @@ impl Open {
     pub(crate) fn has_changes(&self) -> bool {
         // Where the draft is being made anew, the changes are with whoever makes it.
         let ends = !self.ending.is_empty() || (self.ends_beside && !self.beside.is_empty());
-        self.stale || !self.log.is_empty() || self.renewal.is_some() || ends
+        let unresolved = self.unresolved.is_some() || !self.unborn.is_empty();
+        self.stale || !self.log.is_empty() || self.renewal.is_some() || ends || unresolved
     }
 
     /// What every read needs; it is activity.

@@ -158,12 +158,13 @@ async fn a_save_that_failed_is_made_up_for_at_the_end() -> Result {
 
     // A save that was cut off goes on, and the commit waits for it.
     let session = visitor.arrive(&site).await?;
+    let swaps = site.store.calls(Verb::Swap);
     session.update("a", one_more)?;
     site.store.on(Verb::Swap).delay(SECOND);
     let saving = session.save();
     assert!(tokio::time::timeout(Duration::from_millis(10), saving).await.is_err());
     visitor.leave(&session).await;
-    assert_eq!((visitor.number(&site, "a").await?, site.store.calls(Verb::Swap)), (Some(2), 1));
+    assert_eq!((visitor.number(&site, "a").await?, site.store.calls(Verb::Swap) - swaps), (Some(2), 1));
     Ok(())
 }
 

@@ -27,6 +27,7 @@ mod sweeper;
 mod tasks;
 mod told;
 mod transient;
+mod unresolved;
 mod until_ended;
 mod users;
 mod watching;
