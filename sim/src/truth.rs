@@ -28,6 +28,8 @@ pub(crate) type RequestId = u32;
 pub(crate) struct Truth {
     pub(crate) sessions: BTreeMap<Handle, Life>,
     tokens: HashMap<String, Handle>,
+    /// Whether clocks are apart: then no renewal is followed for sure.
+    skewed: bool,
     /// Users whose sessions are being ended, or may be.
     pub(crate) revoking: BTreeSet<&'static str>,
 }
@@ -174,6 +176,10 @@ pub(crate) struct Seen {
 }
 
 impl Truth {
+    pub(crate) fn new(skewed: bool) -> Self {
+        Self { skewed, ..Self::default() }
+    }
+
     pub(crate) fn life(&mut self, handle: Handle, owner: usize) -> &mut Life {
         self.sessions.entry(handle).or_insert_with(|| Life::new(owner))
     }
@@ -186,8 +192,8 @@ impl Truth {
         self.sessions.iter_mut().filter(move |(_, life)| life.users_tried.contains(user))
     }
 
-    /// What is known when a request begins. Skewed clocks follow no renewal for sure, and crowded stores keep no session.
-    pub(crate) fn glimpse(&self, cookies: &[String], skewed: bool, crowded: bool) -> Glimpse {
+    /// What is known when a request begins. A crowded store keeps no session for sure.
+    pub(crate) fn glimpse(&self, cookies: &[String], crowded: bool) -> Glimpse {
         let known = cookies.iter().filter_map(|text| {
             let handle = self.session_of(text)?;
             let life = self.sessions.get(&handle)?.clone();
@@ -197,7 +203,7 @@ impl Truth {
         let known: Vec<_> = known.collect();
         let has_to_open = match (cookies, &*known) {
             ([text], [known]) if !crowded => {
-                known.life.has_to_open(text, skewed).then_some((known.handle, known.life.disturbed))
+                known.life.has_to_open(text, self.skewed).then_some((known.handle, known.life.disturbed))
             }
             _ => None,
         };
@@ -237,7 +243,7 @@ impl Truth {
 
     /// An answer that gives out a token.
     pub(crate) fn issue(&mut self, text: &str, handle: Handle, owner: usize, cuts: bool) {
-        let now = Instant::now();
+        let (now, skewed) = (Instant::now(), self.skewed);
         self.tokens.insert(text.to_owned(), handle);
         let life = self.life(handle, owner);
         if life.tokens.last().is_some_and(|token| token.text == text) {
@@ -249,7 +255,7 @@ impl Truth {
                 token.cut.get_or_insert(now);
             }
         }
-        if cuts {
+        if cuts || skewed {
             life.disturb();
         }
         // Another request may have given it out already, and a later one another.

@@ -92,8 +92,7 @@ pub(crate) async fn serve(world: Arc<World>, id: RequestId, request: Request) {
         let Request { visitor, host, actions, .. } = &request;
         format!("request {id}: visitor {visitor} to host {host} with {} cookies: {actions:?}", cookies.len())
     });
-    let settings = &world.plan.settings;
-    let glimpse = lock(&world.truth).glimpse(&cookies, !settings.skew.is_zero(), settings.room.is_some());
+    let glimpse = lock(&world.truth).glimpse(&cookies, world.plan.settings.room.is_some());
     let session = match cookies.is_empty() {
         true => manager.open(()),
         false => manager.open(cookies.join("; ")),
@@ -418,7 +417,7 @@ impl Visit {
             self.failed(error);
             // What an earlier save did is told all the same.
             if let (Some(Some(text)), Some(handle)) = (&cookie, self.session.handle().ok().flatten()) {
-                lock(&self.world.truth).issue(text, handle, self.visitor, self.cuts.load(Ordering::Relaxed));
+                lock(&self.world.truth).issue(text, handle, self.visitor, false);
             }
             return cookie;
         }

@@ -99,7 +99,7 @@ impl World {
             shared: Shared::open(plan.settings.store, plan.settings.room),
             hosts: Mutex::default(),
             jars: Mutex::new((0..plan.settings.visitors).map(|_| Jar::default()).collect()),
-            truth: Mutex::default(),
+            truth: Mutex::new(Truth::new(!plan.settings.skew.is_zero())),
             records: Mutex::default(),
             outages: Mutex::default(),
             story: Story::new(start, tells),
