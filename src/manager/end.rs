@@ -1,6 +1,7 @@
 //! Ending: one session, one by its handle, or all of a user; and what else a store can tell.
 
-use std::collections::HashSet;
+use std::cmp::Reverse;
+use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -11,20 +12,21 @@ use base64::display::Base64Display;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use super::open::moved;
+use super::pages::Pages;
 use super::{Patience, SessionManager};
 use crate::clock::Timestamp;
 use crate::error::{Error, ErrorKind, Result};
 use crate::events::Event;
 use crate::record::{Handle, Note, Record, RecordKind, Values};
 use crate::session::Session;
-use crate::store::Found;
+use crate::store::{FindBy, IndexEntry};
 use crate::token::StoreKey;
 
 /// A chain of markers is as long as the renewals within a marker's life.
 const LONGEST_CHAIN: usize = 64;
 
-/// How often a user's sessions are listed before the user is too quick for us.
-const MOST_ROUNDS: usize = 100;
+/// The sessions of a user that are listed at once: more than anybody reads.
+const MOST_LISTED: usize = 1_000;
 
 /// A live session, as its owner or an operator sees it.
 ///
@@ -72,10 +74,9 @@ impl SessionInfo {
     }
 }
 
-/// The sessions as they are shown to whoever asks.
-fn infos(records: impl Iterator<Item = Record>) -> Vec<SessionInfo> {
-    let current = Session::ambient().and_then(|session| session.if_loaded(|open| open.handle).flatten());
-    records.map(|record| SessionInfo::new(record, current)).collect()
+/// Whose request asks.
+fn current() -> Option<Handle> {
+    Session::ambient().and_then(|session| session.if_loaded(|open| open.handle).flatten())
 }
 
 /// A part of all live sessions: [`SessionManager::list`] answers it.
@@ -157,7 +158,8 @@ impl SessionManager {
         Ok(swept)
     }
 
-    /// The live sessions of a user, the newest first.
+    /// The live sessions of a user, the newest first, and no more than the newest thousand: a list for a page on which users
+    /// see their devices. [`list_of`](SessionManager::list_of) shows all of them, however many.
     ///
     /// # Errors
     ///
@@ -169,11 +171,53 @@ impl SessionManager {
     /// # Ok(()) }
     /// ```
     pub async fn sessions_of(&self, user: &str) -> Result<Vec<SessionInfo>> {
-        let now = self.now();
-        let found = self.new_patience().wait(self.store()?.index()?.find_by_user(user, now)).await?;
-        let mut sessions = infos(found.into_iter().map(|found| found.record).filter(|record| record.is_live(now)));
-        sessions.sort_unstable_by_key(|info| (std::cmp::Reverse(info.created), info.handle));
-        Ok(sessions)
+        let patience = self.patience_of_steps();
+        let mut newest = BTreeSet::new();
+        let mut pages = Pages::new(FindBy::User(user));
+        while let Some(entries) = self.next_page(&patience, &mut pages).await? {
+            let now = self.now();
+            for entry in entries.iter().filter(|entry| entry.is_live(now)) {
+                newest.insert((Reverse(entry.created), entry.handle, entry.key));
+                if newest.len() > MOST_LISTED {
+                    newest.pop_last();
+                }
+            }
+        }
+        let keys: Vec<_> = newest.into_iter().map(|(_, _, key)| key).collect();
+        self.infos_of(user, &patience, &keys).await
+    }
+
+    /// The live sessions of a user, a page at a time and in no order that means anything: at most `limit`, from the beginning
+    /// or from where an earlier page ended. A session that is live throughout is shown once. For a user with more sessions
+    /// than [`sessions_of`](SessionManager::sessions_of) lists; each page goes through all of them.
+    ///
+    /// # Errors
+    ///
+    /// As for [`count`](SessionManager::count).
+    ///
+    /// ```
+    /// # async fn example(sessions: cloakroom::SessionManager) -> cloakroom::Result<()> {
+    /// let first = sessions.list_of("robot", None, 100).await?;
+    /// let second = sessions.list_of("robot", first.next, 100).await?;
+    /// # Ok(()) }
+    /// ```
+    pub async fn list_of(&self, user: &str, after: Option<Cursor>, limit: usize) -> Result<SessionPage> {
+        let (patience, limit) = (self.patience_of_steps(), limit.max(1));
+        let mut first = BTreeSet::new();
+        let mut pages = Pages::new(FindBy::User(user));
+        while let Some(entries) = self.next_page(&patience, &mut pages).await? {
+            let now = self.now();
+            let wanted = |entry: &&IndexEntry| entry.is_live(now) && after.is_none_or(|after| entry.key > after.0);
+            for entry in entries.iter().filter(wanted) {
+                first.insert(entry.key);
+                if first.len() > limit {
+                    first.pop_last();
+                }
+            }
+        }
+        let next = first.last().filter(|_| first.len() == limit).copied().map(Cursor);
+        let keys: Vec<_> = first.into_iter().collect();
+        Ok(SessionPage { sessions: self.infos_of(user, &patience, &keys).await?, next })
     }
 
     /// All live sessions, a page at a time and in no order that means anything: at most `limit`, from the beginning or
@@ -203,7 +247,19 @@ impl SessionManager {
         let list = self.store()?.index()?.list(after.map(|cursor| cursor.0), limit, now);
         let found = self.new_patience().wait(list).await?;
         let next = found.last().filter(|_| found.len() == limit).map(|last| Cursor(last.key));
-        Ok(SessionPage { sessions: infos(found.into_iter().map(|found| found.record)), next })
+        let current = current();
+        let sessions = found.into_iter().map(|found| SessionInfo::new(found.record, current)).collect();
+        Ok(SessionPage { sessions, next })
+    }
+
+    /// The sessions of a user that are under these keys, as they are shown to whoever asks.
+    async fn infos_of(&self, user: &str, patience: &Patience, keys: &[StoreKey]) -> Result<Vec<SessionInfo>> {
+        let (now, current) = (self.now(), current());
+        let info = |record: Record| {
+            let lives = record.is_live(now) && record.user.as_deref() == Some(user);
+            lives.then(|| SessionInfo::new(record, current))
+        };
+        self.read_each(patience, keys, info).await
     }
 
     /// Ends the session of this handle, wherever its visitor is; answers whether there was one. A request that is under
@@ -219,7 +275,7 @@ impl SessionManager {
     /// # Ok(()) }
     /// ```
     pub async fn revoke(&self, handle: Handle) -> Result<bool> {
-        let ended = self.end_handle(&self.new_patience(), handle, self.now(), |record| self.revoked(record)).await?;
+        let ended = self.end_handle(&self.patience_of_steps(), handle, |entry| self.revoked(entry)).await?;
         Ok(!ended.is_empty())
     }
 
@@ -238,7 +294,11 @@ impl SessionManager {
     /// # Ok(()) }
     /// ```
     pub async fn revoke_of(&self, user: &str, handle: Handle) -> Result<bool> {
-        Ok(self.end_user(user, |of| of == handle).await? > 0)
+        // By the handle: the user may have any number of others.
+        let of_user = |entry: &IndexEntry| entry.user.as_deref() == Some(user);
+        let patience = self.patience_of_steps();
+        let ended = self.end_all(&patience, FindBy::Handle(handle), of_user, |entry| self.revoked(entry)).await?;
+        Ok(!ended.is_empty())
     }
 
     /// Ends all sessions of a user, those too that begin or are renewed meanwhile; answers how many.
@@ -270,59 +330,29 @@ impl SessionManager {
     /// ```
     pub async fn revoke_others(&self, session: &Session) -> Result<usize> {
         match (session.user()?, session.handle()?) {
-            (Some(user), own) => self.end_user(&user, |handle| Some(handle) != own).await,
+            (Some(user), own) => self.end_user(&user, |entry| Some(entry.handle) != own).await,
             (None, _) => Ok(0),
         }
     }
 
-    async fn end_user(&self, user: &str, which: impl Fn(Handle) -> bool) -> Result<usize> {
-        let now = self.now();
-        let index = self.store()?.index()?;
-        let find = || index.find_by_user(user, now);
-        let ended = self.end_all(&self.new_patience(), now, which, find, |record| self.revoked(record)).await?;
+    async fn end_user(&self, user: &str, which: impl Fn(&IndexEntry) -> bool) -> Result<usize> {
+        let patience = self.patience_of_steps();
+        let ended = self.end_all(&patience, FindBy::User(user), which, |entry| self.revoked(entry)).await?;
         Ok(ended.len())
     }
 
+    /// Ends the session of a handle; returns whose it ended.
     pub(super) async fn end_handle(
         &self,
         patience: &Patience,
         handle: Handle,
-        now: Timestamp,
-        revoked: impl Fn(&Record),
-    ) -> Result<HashSet<Handle>> {
-        let index = self.store()?.index()?;
-        self.end_all(patience, now, |_| true, || index.find_by_handle(handle, now), revoked).await
+        revoked: impl Fn(&IndexEntry),
+    ) -> Result<BTreeSet<Handle>> {
+        self.end_all(patience, FindBy::Handle(handle), |_| true, revoked).await
     }
 
-    fn revoked(&self, record: &Record) {
-        self.events().tell(Event::Revoked { handle: record.handle, user: record.user.as_deref() });
-    }
-
-    /// Ends all that `find` finds, until it finds nothing: a session that is being renewed is always found somewhere.
-    /// Answers whose sessions it ended.
-    async fn end_all<'a>(
-        &self,
-        patience: &Patience,
-        now: Timestamp,
-        which: impl Fn(Handle) -> bool,
-        find: impl Fn() -> crate::store::BoxFuture<'a, Result<Vec<Found>>>,
-        revoked: impl Fn(&Record),
-    ) -> Result<HashSet<Handle>> {
-        let mut ended = HashSet::new();
-        for _ in 0..MOST_ROUNDS {
-            let mut found = patience.wait(find()).await?;
-            found.retain(|found| which(found.record.handle));
-            if found.is_empty() {
-                ended.iter().for_each(|handle| self.0.endings.over(*handle));
-                return Ok(ended);
-            }
-            for Found { key, record } in found {
-                if self.end_chain(patience, key, record.handle, now).await? && ended.insert(record.handle) {
-                    revoked(&record);
-                }
-            }
-        }
-        Err(Error::new(ErrorKind::Conflict, "sessions begin faster than they can be ended"))
+    fn revoked(&self, entry: &IndexEntry) {
+        self.events().tell(Event::Revoked { handle: entry.handle, user: entry.user.as_deref() });
     }
 
     /// Ends one session for good, wherever it went meanwhile. Answers whether it was still there.
@@ -332,7 +362,7 @@ impl SessionManager {
             // An answer was lost, and with it perhaps the word where the session went: its handle still finds it.
             Err(error) if error.kind() == ErrorKind::Unavailable && self.store()?.has_index() => {
                 // Whoever asked for the end tells of it.
-                self.end_handle(patience, handle, now, |_| {}).await.map(|_| true).map_err(|_| error)
+                self.end_handle(patience, handle, |_| {}).await.map(|_| true).map_err(|_| error)
             }
             Err(error) => Err(error),
         }
@@ -358,5 +388,10 @@ impl SessionManager {
 
     fn new_patience(&self) -> Patience {
         Patience::new(self.store_timeout())
+    }
+
+    /// Each page of what goes on in pages may take as long as a request.
+    fn patience_of_steps(&self) -> Patience {
+        Patience::for_each_step(self.store_timeout())
     }
 }

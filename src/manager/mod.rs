@@ -7,6 +7,7 @@ mod end;
 mod endings;
 mod kept;
 mod open;
+mod pages;
 mod patience;
 mod places;
 mod register;

@@ -9,9 +9,10 @@
 //! The record has a key that no token has, opens nothing, is neither counted nor listed, and is no longer needed when all
 //! that stand in it are live or gone.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use super::commit::{ended, taken};
+use super::pages::Pages;
 use super::patience::Retry;
 use super::{LimitPolicy, Patience, SessionManager};
 use crate::clock::Timestamp;
@@ -19,8 +20,18 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::events::Event;
 use crate::record::{Arriving, AuthenticatedAt, Handle, Moved, Own, Record, RecordKind, Revision, Values};
 use crate::session::state::Held;
-use crate::store::{Created, Found, Swap};
+use crate::store::{Created, FindBy, IndexEntry, Swap};
 use crate::token::StoreKey;
+
+/// Sessions that a login ends at most.
+const MOST_ENDED: usize = 1_000;
+
+/// Sessions that a login ends one after another, by when their users logged in, which is in their data. Of more than that
+/// those go that began first, in batches.
+const MOST_ENDED_IN_TURN: usize = 16;
+
+/// Records of its user that a login looks at, so that it ends in time whatever their number.
+const MOST_COUNTED: usize = 20_000;
 
 /// A pending record that has taken its place, and what it is to become.
 pub(super) struct Reserved {
@@ -104,26 +115,23 @@ impl SessionManager {
                 Some(record) => own(record).unwrap_or_default(),
                 None => Arriving::default(),
             };
-            let found = patience.wait(store.index()?.find_by_user(user, now)).await?;
-            let mut holders = holders(&found, &arriving);
+            let found = self.records_of(patience, user).await?;
+            let mut holders = self.holders(patience, &found, &arriving).await?;
             holders.retain(|handle, _| !spared.contains(handle));
-            if holders.len() >= limit {
-                let oldest = holders.iter().min_by_key(|(handle, since)| (**since, **handle));
-                match (policy, oldest) {
-                    (LimitPolicy::EndOldest, Some((&oldest, _))) => {
-                        let evicted = |record: &Record| {
-                            self.events().tell(Event::Evicted { handle: record.handle, user: record.user.as_deref() });
-                        };
-                        self.end_handle(patience, oldest, now, evicted).await?;
-                        continue;
-                    }
-                    _ => {
-                        return Err(Error::new(
-                            ErrorKind::TooManySessions,
-                            format!("the user has {limit} sessions, and may not have more"),
-                        ));
-                    }
+            let surplus = (holders.len() + 1).saturating_sub(limit);
+            if surplus > 0 && policy == LimitPolicy::Refuse {
+                return Err(Error::new(
+                    ErrorKind::TooManySessions,
+                    format!("the user has {limit} sessions, and may not have more"),
+                ));
+            }
+            if surplus > 0 {
+                let ended = self.end_oldest(patience, &found, &holders, surplus.min(MOST_ENDED)).await?;
+                if surplus <= MOST_ENDED {
+                    continue;
                 }
+                // By far too many, as where the limit is new: each login ends some, and none is refused for it.
+                holders.retain(|handle, _| !ended.contains(handle));
             }
             let still = |handle: &Handle| *handle != pending.handle && holders.contains_key(handle);
             let mut next: Vec<Handle> = arriving.0.iter().copied().filter(still).collect();
@@ -138,6 +146,79 @@ impl SessionManager {
             }
             retry.next(patience).await?;
         }
+    }
+
+    /// What a user has, without its data.
+    async fn records_of(&self, patience: &Patience, user: &str) -> Result<Vec<IndexEntry>> {
+        let (mut found, mut pages) = (Vec::new(), Pages::new(FindBy::User(user)));
+        while let Some(entries) = self.next_page(patience, &mut pages).await? {
+            found.extend(entries);
+            if found.len() >= MOST_COUNTED {
+                break;
+            }
+        }
+        Ok(found)
+    }
+
+    /// The sessions that hold a place, and when they began.
+    async fn holders(
+        &self,
+        patience: &Patience,
+        found: &[IndexEntry],
+        arriving: &Arriving,
+    ) -> Result<BTreeMap<Handle, Timestamp>> {
+        let of_kind = |kind| found.iter().filter(move |entry| entry.kind == kind);
+        let mut holders: BTreeMap<_, _> =
+            of_kind(RecordKind::Live).map(|entry| (entry.handle, entry.created)).collect();
+        let arrived = of_kind(RecordKind::Pending).filter(|entry| arriving.0.contains(&entry.handle));
+        holders.extend(arrived.map(|entry| (entry.handle, entry.created)));
+        // A marker holds none: what it points to does. If that is gone, the session has ended.
+        let pending: HashMap<_, _> = of_kind(RecordKind::Pending).map(|entry| (entry.key, entry)).collect();
+        let renewed: HashSet<_> = pending.values().map(|entry| entry.handle).collect();
+        let markers = of_kind(RecordKind::Moved).filter(|marker| renewed.contains(&marker.handle));
+        let markers: Vec<_> = markers.map(|marker| marker.key).collect();
+        for to in self.read_each(patience, &markers, |marker| own::<Moved>(&marker).map(|moved| moved.to)).await? {
+            holders.extend(pending.get(&to).map(|entry| (entry.handle, entry.created)));
+        }
+        Ok(holders)
+    }
+
+    /// Ends so many of the sessions that hold a place, the oldest login first; returns which.
+    async fn end_oldest(
+        &self,
+        patience: &Patience,
+        found: &[IndexEntry],
+        holders: &BTreeMap<Handle, Timestamp>,
+        count: usize,
+    ) -> Result<BTreeSet<Handle>> {
+        let evicted = |entry: &IndexEntry| {
+            self.events().tell(Event::Evicted { handle: entry.handle, user: entry.user.as_deref() });
+        };
+        let mut oldest: Vec<_> = holders.iter().map(|(handle, began)| (*began, *handle)).collect();
+        if count <= MOST_ENDED_IN_TURN {
+            let live =
+                found.iter().filter(|entry| entry.kind == RecordKind::Live && holders.contains_key(&entry.handle));
+            let keys: Vec<_> = live.map(|entry| entry.key).collect();
+            let login = |record: Record| own::<AuthenticatedAt>(&record).map(|at| (record.handle, at.0));
+            let logins: HashMap<_, _> = self.read_each(patience, &keys, login).await?.into_iter().collect();
+            oldest.iter_mut().for_each(|(since, handle)| *since = logins.get(handle).copied().unwrap_or(*since));
+        }
+        oldest.sort_unstable();
+        oldest.truncate(count);
+        let oldest: BTreeSet<_> = oldest.into_iter().map(|(_, handle)| handle).collect();
+        if count <= MOST_ENDED_IN_TURN {
+            for handle in &oldest {
+                self.end_handle(patience, *handle, evicted).await?;
+            }
+            return Ok(oldest);
+        }
+        let ending = found.iter().filter(|entry| oldest.contains(&entry.handle)).cloned();
+        let (markers, sessions): (Vec<_>, Vec<_>) = ending.partition(|entry| entry.kind == RecordKind::Moved);
+        let mut ended = BTreeSet::new();
+        self.end_entries(patience, &sessions, &evicted, &mut ended).await?;
+        self.end_entries(patience, &markers, &evicted, &mut ended).await?;
+        ended.iter().for_each(|handle| self.0.endings.over(*handle));
+        Ok(oldest)
     }
 
     /// The record that the logins of a user meet at. It lives as long as any pending record of now does, and names nobody.
@@ -162,25 +243,4 @@ impl SessionManager {
 /// A field of ours in a record. What cannot be read says nothing, and keeps nobody from logging in.
 fn own<T: Own>(record: &Record) -> Option<T> {
     Values::from_stored(record.data.clone()).ok()?.own().ok()?
-}
-
-/// The sessions that hold a place, and when their user logged in.
-fn holders(found: &[Found], arriving: &Arriving) -> BTreeMap<Handle, Timestamp> {
-    let markers = found.iter().filter(|found| found.record.kind == RecordKind::Moved);
-    let pointed_to: HashSet<StoreKey> =
-        markers.filter_map(|marker| own::<Moved>(&marker.record)).map(|moved| moved.to).collect();
-    let mut holders = BTreeMap::new();
-    for Found { key, record } in found {
-        let holds = match record.kind {
-            RecordKind::Live => true,
-            RecordKind::Pending => arriving.0.contains(&record.handle) || pointed_to.contains(key),
-            // What it points to is pending, live, or another marker; if it is gone, the session has ended.
-            RecordKind::Moved => false,
-        };
-        if holds {
-            let since = own::<AuthenticatedAt>(record).map_or(record.created, |at| at.0);
-            holders.insert(record.handle, since);
-        }
-    }
-    holders
 }

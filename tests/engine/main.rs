@@ -23,6 +23,7 @@ mod sweeper;
 mod tasks;
 mod told;
 mod transient;
+mod unknown;
 mod until_ended;
 mod users;
 mod watching;

@@ -4,4 +4,5 @@ mod life;
 mod place;
 mod refused;
 mod room;
+mod unknown;
 mod workshop;

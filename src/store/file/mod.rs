@@ -16,7 +16,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 pub use options::{Durability, FileStoreBuilder};
 
-use super::{BoxFuture, Created, RemovalListener, SessionIndex, SessionStore, Swap, Touched};
+use super::{BoxFuture, Created, IndexEntry, RemovalListener, SessionIndex, SessionStore, Swap, Touched};
 use crate::clock::Timestamp;
 use crate::error::{ConfigError, Error, ErrorKind, Result};
 use crate::record::{Record, Revision};
@@ -178,6 +178,20 @@ impl SessionStore for FileStore {
 
     fn delete<'a>(&'a self, key: &'a StoreKey, now: Timestamp) -> BoxFuture<'a, Result<Option<Record>>> {
         Box::pin(self.0.writer.ask(move |reply| Verb::Delete(*key, now, reply)))
+    }
+
+    fn delete_many<'a>(&'a self, entries: &'a [IndexEntry], now: Timestamp) -> BoxFuture<'a, Result<Vec<StoreKey>>> {
+        Box::pin(async move {
+            let mut left: Vec<_> = entries.iter().map(|entry| entry.key).collect();
+            let mut removed = Vec::with_capacity(left.len());
+            // Between two steps the writer does what others ask of it.
+            while !left.is_empty() {
+                let step = self.0.writer.ask(move |reply| Verb::DeleteMany(left, now, reply)).await?;
+                removed.extend(step.removed);
+                left = step.left;
+            }
+            Ok(removed)
+        })
     }
 
     fn index(&self) -> Option<&dyn SessionIndex> {

@@ -1,7 +1,8 @@
 //! From users and handles to keys. Their locks are taken while a shard is locked, never the other way round.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::hash::{BuildHasher, RandomState};
+use std::ops::{Bound, RangeBounds};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use hashbrown::HashTable;
@@ -47,10 +48,14 @@ impl Handles {
         }
     }
 
-    pub(super) fn get(&self, handle: Handle) -> Vec<StoreKey> {
+    /// A handle's keys in their order, those behind `after` only.
+    pub(super) fn get(&self, handle: Handle, after: Option<StoreKey>, limit: usize) -> Vec<StoreKey> {
         let shard = self.shard(handle);
         let known = shard.iter_hash(hash(handle.as_bytes())).filter(|known| known.handle() == handle);
-        known.map(Kept::key).collect()
+        let mut keys: Vec<_> = known.map(Kept::key).filter(|key| after.is_none_or(|after| *key > after)).collect();
+        keys.sort_unstable();
+        keys.truncate(limit);
+        keys
     }
 }
 
@@ -65,7 +70,7 @@ type OfUsers = HashMap<Arc<str>, Keys>;
 /// Nearly always one.
 enum Keys {
     One(StoreKey),
-    Many(Vec<StoreKey>),
+    Many(BTreeSet<StoreKey>),
 }
 
 impl Default for Users {
@@ -87,11 +92,12 @@ impl Users {
                 shard.insert(Arc::clone(name), Keys::One(key));
             }
             Some(Keys::One(known)) if *known == key => {}
-            Some(Keys::Many(known)) if known.contains(&key) => {}
-            Some(Keys::Many(known)) => known.push(key),
+            Some(Keys::Many(known)) => {
+                known.insert(key);
+            }
             Some(keys) => {
                 if let Keys::One(known) = *keys {
-                    *keys = Keys::Many(vec![known, key]);
+                    *keys = Keys::Many(BTreeSet::from([known, key]));
                 }
             }
         }
@@ -103,7 +109,7 @@ impl Users {
             None => false,
             Some(Keys::One(known)) => known == key,
             Some(Keys::Many(known)) => {
-                known.retain(|known| known != key);
+                known.remove(key);
                 known.is_empty()
             }
         };
@@ -112,11 +118,15 @@ impl Users {
         }
     }
 
-    pub(super) fn get(&self, name: &str) -> Vec<StoreKey> {
+    /// A user's keys in their order, those behind `after` only.
+    pub(super) fn get(&self, name: &str, after: Option<StoreKey>, limit: usize) -> Vec<StoreKey> {
+        let after = after.map_or(Bound::Unbounded, Bound::Excluded);
         match self.shard(name).get(name) {
             None => Vec::new(),
-            Some(Keys::One(key)) => vec![*key],
-            Some(Keys::Many(keys)) => keys.clone(),
+            Some(Keys::One(key)) => {
+                Some(*key).filter(|key| (after, Bound::Unbounded).contains(key)).into_iter().collect()
+            }
+            Some(Keys::Many(keys)) => keys.range((after, Bound::Unbounded)).take(limit).copied().collect(),
         }
     }
 }
