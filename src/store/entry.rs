@@ -40,7 +40,8 @@ impl FindBy<'_> {
 ///
 /// /// When a user was last seen.
 /// async fn last_seen(index: &dyn SessionIndex, user: &str) -> Result<Option<Timestamp>> {
-///     let (now, mut from, mut last) = (Timestamp::now(), None, None);
+///     let now = Timestamp::now();
+///     let (mut from, mut last): (Option<Vec<u8>>, Option<Timestamp>) = (None, None);
 ///     loop {
 ///         let page = index.find_page(FindBy::User(user), from.as_deref(), 500, now).await?;
 ///         last = last.max(page.entries.iter().map(|entry| entry.seen).max());
