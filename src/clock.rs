@@ -24,6 +24,14 @@ impl Timestamp {
     /// ```
     pub const NEVER: Self = Self(u64::MAX);
 
+    /// How far the clocks of hosts that share a store may be apart: ten minutes.
+    ///
+    /// ```
+    /// # use cloakroom::Timestamp;
+    /// assert_eq!(Timestamp::MAX_SKEW.as_secs(), 600);
+    /// ```
+    pub const MAX_SKEW: Duration = Duration::from_secs(10 * 60);
+
     /// This instant, by the system's clock.
     ///
     /// ```
@@ -65,6 +73,24 @@ impl Timestamp {
     /// ```
     pub const fn since(self, earlier: Self) -> Duration {
         Duration::from_millis(self.0.saturating_sub(earlier.0))
+    }
+
+    /// What the slowest clock may show when another host reads this instant: [`MAX_SKEW`](Timestamp::MAX_SKEW) less. A
+    /// record that has expired by then has expired for every host.
+    ///
+    /// ```
+    /// # use cloakroom::Timestamp;
+    /// let now = Timestamp::now();
+    /// assert_eq!(now.since(now.by_slowest_clock()), Timestamp::MAX_SKEW);
+    /// ```
+    #[must_use]
+    pub const fn by_slowest_clock(self) -> Self {
+        Self(self.0.saturating_sub(Self::MAX_SKEW.as_secs() * 1_000))
+    }
+
+    /// Whether this instant comes later than any clock that is right could say at `now`.
+    pub(crate) fn is_ahead_of(self, now: Self) -> bool {
+        self.since(now) > Self::MAX_SKEW
     }
 }
 

@@ -38,6 +38,7 @@ mod manager;
 pub mod operators;
 #[cfg(feature = "poem-3")]
 pub mod poem;
+mod random;
 mod record;
 #[cfg(feature = "rocket-0_5")]
 pub mod rocket;

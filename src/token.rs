@@ -8,6 +8,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
 use zeroize::Zeroize;
 
+use crate::random::Random;
 use crate::record::Handle;
 
 /// Characters of a token as it is written: 32 bytes in base64url without padding.
@@ -23,13 +24,13 @@ pub(crate) const NONCE_BYTES: usize = 16;
 pub(crate) struct Token([u8; 32]);
 
 impl Token {
-    pub(crate) fn random() -> Self {
-        Self(random())
+    pub(crate) fn random(random: &Random) -> Self {
+        Self(random.bytes())
     }
 
     /// A token for a new session, and its handle: one draw for both.
-    pub(crate) fn with_handle() -> (Self, Handle) {
-        let mut bytes: [u8; 48] = random();
+    pub(crate) fn with_handle(random: &Random) -> (Self, Handle) {
+        let mut bytes: [u8; 48] = random.bytes();
         let (mut token, mut handle) = ([0; 32], [0; 16]);
         token.copy_from_slice(&bytes[..32]);
         handle.copy_from_slice(&bytes[32..]);
@@ -142,17 +143,6 @@ impl fmt::Debug for StoreKey {
     }
 }
 
-/// Bytes from the operating system.
-///
-/// A machine that has none cannot keep any promise about a session, so there is nothing to go on with.
-pub(crate) fn random<const N: usize>() -> [u8; N] {
-    let mut bytes = [0; N];
-    if let Err(error) = getrandom::fill(&mut bytes) {
-        panic!("the operating system gives no random bytes: {error}");
-    }
-    bytes
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -163,7 +153,7 @@ mod tests {
 
     #[test]
     fn a_token_reads_back() {
-        let token = Token::random();
+        let token = Token::random(&Random::default());
         assert_eq!(written(&token).len(), TOKEN_CHARACTERS);
         assert_eq!(Token::parse(written(&token).as_bytes()), Some(token));
     }
@@ -185,7 +175,7 @@ mod tests {
     // behaviours 32 and 33
     #[test]
     fn a_store_key_presented_as_a_token_is_another_key() {
-        let token = Token::random();
+        let token = Token::random(&Random::default());
         let key = token.store_key();
         assert_ne!(Token(*key.as_bytes()).store_key(), key);
         assert_ne!(key.as_bytes(), &token.0);
@@ -201,7 +191,7 @@ mod tests {
 
     #[test]
     fn nothing_prints_a_token() {
-        let token = Token::random();
+        let token = Token::random(&Random::default());
         let text = written(&token);
         assert!(!format!("{token:?} {:?}", token.store_key()).contains(&text[..8]));
     }

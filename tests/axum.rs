@@ -1,9 +1,12 @@
 //! Sessions on axum, in process.
 
+use std::time::Duration;
+
 use axum::body::Body;
 use axum::http::{Request, StatusCode, header};
 use axum::routing::{get, post};
 use axum::{Router, response::IntoResponse};
+use cloakroom::testing::{FaultStore, Verb};
 use cloakroom::{
     Error, ErrorKind, FreshUser, LimitPolicy, MemoryStore, Policy, Require, Session, SessionManager, User,
 };
@@ -240,4 +243,32 @@ async fn a_login_beyond_the_limit_is_answered_by_its_status() {
     assert_eq!(send(&app, "POST", "/login", None).await.status(), 200);
     let refused = send(&app, "POST", "/login", None).await;
     assert_eq!((refused.status().as_u16(), cookie(&refused)), (403, None));
+}
+
+/// Whatever the client does, once the first session is about to be deleted.
+#[tokio::test(start_paused = true)]
+async fn an_end_goes_on_when_the_client_hangs_up() {
+    let store = FaultStore::new(MemoryStore::new());
+    let sessions = SessionManager::new(store.clone());
+    let revoking = sessions.clone();
+    let everybody = async move || revoking.revoke_user("ana").await.map(|ended| ended.to_string());
+    let app = guarded()
+        .route("/logout", post(async |session: Session| session.logout()))
+        .route("/everybody", post(everybody))
+        .layer(sessions.layer());
+    for (path, left) in [("/logout", 9), ("/everybody", 0)] {
+        let mut ana = None;
+        while sessions.count().await.expect("memory counts") < 10 {
+            ana = cookie(&send(&app, "POST", "/login", None).await);
+        }
+        let stop = store.on(Verb::Delete).pause_before();
+        tokio::select! {
+            _ = send(&app, "POST", path, ana.as_deref()) => panic!("it stops before"),
+            () = stop.reached() => {}
+        }
+        stop.resume();
+        // The paused clock moves when nobody has anything to do any more.
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        assert_eq!(sessions.count().await.expect("memory counts"), left, "{path}");
+    }
 }

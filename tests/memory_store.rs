@@ -1,11 +1,12 @@
 //! What the memory store promises beyond the laws of all stores: it is bounded, and it gives up the right sessions.
 
+use std::future::poll_fn;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use cloakroom::{
-    Created, ErrorKind, Handle, MemoryStore, Record, RecordKind, Result, Revision, SessionIndex, SessionStore,
+    Created, Data, ErrorKind, Handle, MemoryStore, Record, RecordKind, Result, Revision, SessionIndex, SessionStore,
     StoreKey, Swap, Timestamp,
 };
 
@@ -37,12 +38,32 @@ fn record(user: Option<&str>, kind: RecordKind, lasts: Duration) -> Record {
     Record::decode(bytes).expect("the format of a record")
 }
 
+/// A live record with so many bytes of values.
+fn large(user: Option<&str>, bytes: usize) -> Record {
+    let mut record = record(user, RecordKind::Live, HOUR);
+    record.data = Data::from(vec![7; bytes]);
+    record
+}
+
+/// One of many keys, which are spread as hashes are.
+fn spread(number: u32) -> StoreKey {
+    let mut bytes = [0; 32];
+    bytes[..4].copy_from_slice(&number.wrapping_mul(0x9E37_79B1).to_be_bytes());
+    bytes[24..28].copy_from_slice(&number.to_le_bytes());
+    bytes[28..].copy_from_slice(&number.wrapping_mul(0x85EB_CA6B).to_le_bytes());
+    StoreKey::from_bytes(bytes)
+}
+
 fn anonymous() -> Record {
     record(None, RecordKind::Live, HOUR)
 }
 
 fn of_user() -> Record {
-    record(Some("ana"), RecordKind::Live, HOUR)
+    of("ana")
+}
+
+fn of(user: &str) -> Record {
+    record(Some(user), RecordKind::Live, HOUR)
 }
 
 /// A store that holds these records under the keys 0, 1, 2 …, each used a second after the one before.
@@ -133,7 +154,7 @@ async fn a_full_store_has_room_again_after_a_delete_and_after_a_sweep() -> Resul
     assert!(store.delete(&key(0), NOW).await?.is_some());
     assert_eq!(store.create(&key(2), &of_user(), NOW).await?, Created::Created);
     assert!(store.create(&key(3), &of_user(), NOW).await.is_err());
-    assert_eq!(store.sweep(NOW + SECOND).await?, 1);
+    assert_eq!(store.sweep(NOW + SECOND + Timestamp::MAX_SKEW).await?, 1);
     assert_eq!(store.create(&key(3), &of_user(), NOW + SECOND).await?, Created::Created);
     assert!(store.create(&key(4), &of_user(), NOW + SECOND).await.is_err());
     Ok(())
@@ -186,7 +207,8 @@ async fn creates_at_the_same_time_never_exceed_the_limit() -> Result<()> {
                     for number in 0..20_u8 {
                         let mut bytes = [number; 32];
                         (bytes[30], bytes[31]) = (round, task);
-                        let new = if number % 8 == 7 { of_user() } else { anonymous() };
+                        let user = format!("{round} {task} {number}");
+                        let new = if number % 8 == 7 { of(&user) } else { anonymous() };
                         match store.create(&StoreKey::from_bytes(bytes), &new, NOW).await {
                             Ok(created) => assert_eq!(created, Created::Created),
                             Err(error) => assert_eq!(error.kind(), ErrorKind::Full),
@@ -200,12 +222,14 @@ async fn creates_at_the_same_time_never_exceed_the_limit() -> Result<()> {
         }
         assert_eq!(store.count(NOW).await?, LIMIT as u64, "a store that is full is exactly full");
     }
-    assert_eq!(store.find_by_user("ana", NOW).await?.len(), LIMIT, "users took the place of those who have none");
-    for found in store.list(None, LIMIT, NOW).await? {
+    let left = store.list(None, LIMIT, NOW).await?;
+    assert!(left.iter().all(|found| found.record.user.is_some()), "users took the place of those who have none");
+    for found in left {
         store.delete(&found.key, NOW).await?;
     }
     for number in 0..LIMIT as u8 {
-        assert_eq!(store.create(&key(number), &of_user(), NOW).await?, Created::Created, "no place was lost");
+        let new = of(&number.to_string());
+        assert_eq!(store.create(&key(number), &new, NOW).await?, Created::Created, "no place was lost");
     }
     assert!(store.create(&key(255), &of_user(), NOW).await.is_err(), "no place was made up");
     Ok(())
@@ -245,4 +269,148 @@ async fn a_session_that_was_used_or_logged_in_since_is_not_given_up() -> Result<
     assert_eq!(store.create(&key(201), &anonymous(), later).await?, Created::Created);
     assert_eq!(left(&store, later).await?, [false, true, true, false, true]);
     Ok(())
+}
+
+const KIB: usize = 1024;
+
+#[tokio::test]
+async fn a_store_is_bounded_in_bytes() -> Result<()> {
+    let store = MemoryStore::with_limit(1_000).size_limit(1024 * KIB);
+    for number in 0..30 {
+        let created = store.create(&key(number), &large(None, 100 * KIB), NOW + SECOND * number.into()).await?;
+        assert_eq!(created, Created::Created);
+    }
+    let later = NOW + SECOND * 30;
+    assert_eq!(store.count(later).await?, 10, "ten of a hundred kibibytes fit");
+    assert!(store.load(&key(20), later).await?.is_some(), "the least recently used are given up");
+    // What can never fit costs nobody anything.
+    let refused = store.create(&key(40), &large(None, 1024 * KIB), later).await;
+    assert_eq!(refused.map_err(|error| error.kind()), Err(ErrorKind::Full));
+    assert_eq!(store.count(later).await?, 10);
+    // Others of users take their place, and are never given up.
+    for number in 50..60 {
+        store.create(&key(number), &large(Some(&number.to_string()), 100 * KIB), later).await?;
+    }
+    for user in [None, Some("ana")] {
+        let refused = store.create(&key(60), &large(user, 100 * KIB), later).await;
+        assert_eq!(refused.map_err(|error| error.kind()), Err(ErrorKind::Full));
+    }
+    assert_eq!(store.create(&key(61), &large(None, KIB), later).await?, Created::Created, "a small one still fits");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_session_that_grows_needs_room_and_gives_it_back() -> Result<()> {
+    let store = MemoryStore::with_limit(100).size_limit(1024 * KIB);
+    let (small, other, grown) = (large(Some("ana"), KIB), large(None, 500 * KIB), large(Some("ana"), 600 * KIB));
+    store.create(&key(0), &small, NOW).await?;
+    store.create(&key(1), &other, NOW).await?;
+    assert_eq!(store.swap(&key(0), small.revision, &grown, NOW).await?, Swap::Swapped);
+    assert_eq!(left(&store, NOW).await?, [true, false], "one of nobody made room for it");
+    store.create(&key(2), &large(Some("ben"), 300 * KIB), NOW).await?;
+    let larger = large(Some("ana"), 800 * KIB);
+    let refused = store.swap(&key(0), grown.revision, &larger, NOW).await;
+    assert_eq!(refused.map_err(|error| error.kind()), Err(ErrorKind::Full));
+    assert_eq!(store.load(&key(0), NOW).await?, Some(grown.clone()), "Full leaves everything as it was");
+    assert_eq!(store.swap(&key(0), grown.revision, &small, NOW).await?, Swap::Swapped);
+    assert_eq!(store.create(&key(3), &large(Some("carl"), 600 * KIB), NOW).await?, Created::Created, "there is room");
+    for number in [0, 2, 3] {
+        assert!(store.delete(&key(number), NOW).await?.is_some());
+    }
+    assert_eq!(store.create(&key(4), &large(Some("dora"), 1023 * KIB), NOW).await?, Created::Created, "all is back");
+    Ok(())
+}
+
+/// A user who logs in again and again gives up own sessions, and keeps nobody out.
+#[tokio::test]
+async fn a_user_who_fills_the_store_with_logins_keeps_nobody_else_out() -> Result<()> {
+    const LIMIT: u32 = 400;
+    for bytes in [0, 4 * KIB] {
+        let store = MemoryStore::with_limit(LIMIT as usize).size_limit(1024 * KIB);
+        store.create(&key(255), &of("ben"), NOW).await?;
+        for number in 0..LIMIT * 2 {
+            let now = NOW + SECOND * number;
+            assert_eq!(store.create(&spread(number), &large(Some("ana"), bytes), now).await?, Created::Created);
+        }
+        let later = NOW + SECOND * LIMIT * 2;
+        let of_ana = store.find_by_user("ana", later).await?.len();
+        assert!((100..=200).contains(&of_ana), "the store is half full with {of_ana}");
+        assert!(store.load(&spread(LIMIT * 2 - 1), later).await?.is_some(), "the newest is kept");
+        for number in 0..100 {
+            let created = store.create(&key(number), &of(&format!("user {number}")), later).await?;
+            assert_eq!(created, Created::Created, "others log in");
+        }
+        for number in LIMIT * 2..LIMIT * 3 {
+            store.create(&spread(number), &large(Some("ana"), bytes), later).await?;
+        }
+        for number in (0..100).chain([255]) {
+            assert!(store.load(&key(number), later).await?.is_some(), "nobody else is given up");
+        }
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_user_with_a_few_sessions_keeps_them_in_a_small_store() -> Result<()> {
+    let store = MemoryStore::with_limit(20);
+    for number in 0..17 {
+        store.create(&key(number), &of_user(), NOW + SECOND * number.into()).await?;
+    }
+    assert_eq!(store.find_by_user("ana", NOW).await?.len(), 17);
+    store.create(&key(17), &of_user(), NOW + SECOND * 17).await?;
+    assert_eq!(left(&store, NOW + SECOND * 17).await?, [false, true], "the eighteenth takes the place of the first");
+    Ok(())
+}
+
+/// As many as it takes some looks to go through.
+const SESSIONS: u32 = 40_000;
+
+/// The most that one look goes through: 4,096, and what the last shard has more.
+const A_LOOK: usize = 5_000;
+
+#[tokio::test]
+async fn a_large_store_gives_up_sessions_that_are_among_the_least_recently_used() -> Result<()> {
+    let store = MemoryStore::with_limit(SESSIONS as usize);
+    for number in 0..SESSIONS {
+        store.create(&spread(number), &anonymous(), NOW + Duration::from_millis(number.into())).await?;
+    }
+    for number in SESSIONS..SESSIONS + 400 {
+        // Now and then it looks again for what has expired.
+        let now = NOW + SECOND * (100 + number / 100);
+        assert_eq!(store.create(&spread(number), &anonymous(), now).await?, Created::Created);
+    }
+    let gone = |numbers: std::ops::Range<u32>| numbers.filter(|number| is_gone(&store, *number)).count();
+    assert_eq!(gone(0..SESSIONS + 400), 400);
+    assert!(gone(0..SESSIONS / 16) > 390, "{} were among the oldest", gone(0..SESSIONS / 16));
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_large_store_that_is_full_is_gone_through_in_parts() -> Result<()> {
+    let removed = Arc::new(AtomicUsize::new(0));
+    let store = MemoryStore::with_limit(SESSIONS as usize);
+    let counter = Arc::clone(&removed);
+    store.on_removal(Arc::new(move |_, _| {
+        counter.fetch_add(1, Ordering::Relaxed);
+    }));
+    for number in 0..SESSIONS {
+        store.create(&spread(number), &of(&number.to_string()), NOW).await?;
+    }
+    // All have a user: a look for what has expired goes through all of them, and others go on in between.
+    let (key, record) = (spread(SESSIONS), anonymous());
+    let (mut refused, mut polls) = (store.create(&key, &record, NOW), 0);
+    let refused = poll_fn(|cx| {
+        polls += 1;
+        refused.as_mut().poll(cx)
+    });
+    assert_eq!(refused.await.map_err(|error| error.kind()), Err(ErrorKind::Full));
+    assert!(polls > SESSIONS as usize / A_LOOK, "{polls}");
+    // All have expired: one look makes more than enough room.
+    assert_eq!(store.create(&spread(SESSIONS), &of("ana"), NOW + HOUR).await?, Created::Created);
+    assert!((1..A_LOOK).contains(&removed.load(Ordering::Relaxed)), "{removed:?}");
+    Ok(())
+}
+
+fn is_gone(store: &MemoryStore, number: u32) -> bool {
+    matches!(store.try_load(&spread(number), NOW), Some(Ok(None)))
 }

@@ -377,3 +377,46 @@ async fn an_application_sends_those_who_may_not_go_on_where_it_likes() {
         assert_eq!((seen.status, seen.header(header::LOCATION), seen.cookie()), (303, Some("/login"), None), "{path}");
     }
 }
+
+#[handler]
+async fn logout(session: Session) -> cloakroom::Result<&'static str> {
+    session.logout()?;
+    Ok("signed out")
+}
+
+/// Signs Ana out everywhere.
+struct Everybody(SessionManager);
+
+#[handler]
+impl Everybody {
+    async fn handle(&self) -> cloakroom::Result<String> {
+        Ok(self.0.revoke_user("ana").await?.to_string())
+    }
+}
+
+/// Whatever the client does, once the first session is about to be deleted.
+#[tokio::test(start_paused = true)]
+async fn an_end_goes_on_when_the_client_hangs_up() {
+    let store = FaultStore::new(MemoryStore::new());
+    let sessions = SessionManager::new(store.clone());
+    let routes = Router::new()
+        .push(Router::with_path("login/{name}").get(login))
+        .push(Router::with_path("logout").get(logout))
+        .push(Router::with_path("everybody").get(Everybody(sessions.clone())));
+    let app = Service::new(routes).hoop(sessions.hoop());
+    for (path, left) in [("/logout", 9), ("/everybody", 0)] {
+        let mut ana = None;
+        while sessions.count().await.expect("memory counts") < 10 {
+            ana = send(&app, "/login/ana", None).await.cookie().map(str::to_owned);
+        }
+        let stop = store.on(Verb::Delete).pause_before();
+        tokio::select! {
+            _ = send(&app, path, ana.as_deref()) => panic!("it stops before"),
+            () = stop.reached() => {}
+        }
+        stop.resume();
+        // The paused clock moves when nobody has anything to do any more.
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        assert_eq!(sessions.count().await.expect("memory counts"), left, "{path}");
+    }
+}

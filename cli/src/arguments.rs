@@ -1,5 +1,6 @@
 //! What the command line says.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
@@ -82,6 +83,29 @@ pub(crate) enum Command {
         /// Delete from TO what is not in FROM: sessions that ended since an earlier copy, or that never were there
         #[arg(long)]
         delete_others: bool,
+    },
+    /// Copy the file of a file store as it is at one moment, while servers use it
+    ///
+    /// The backup is one whole file. It appears under its name once it is complete and on the disk.
+    Backup {
+        /// The store, as file:PATH
+        #[arg(value_name = "STORE")]
+        from: String,
+        /// Where the backup is to be: a file that is not there yet
+        #[arg(value_name = "FILE")]
+        to: PathBuf,
+    },
+    /// Put a backup in the place of the file of a file store, with its servers stopped
+    ///
+    /// What is in the store is gone afterwards. Sessions that were ended since the backup was made open again, unless they
+    /// have expired: revoke those that must not.
+    Restore {
+        /// The backup
+        #[arg(value_name = "FILE")]
+        from: PathBuf,
+        /// The store, as file:PATH
+        #[arg(value_name = "STORE")]
+        to: String,
     },
     /// Counts and rates, live, until q is pressed
     Watch {

@@ -1,5 +1,6 @@
 //! The store that a command works on, and all of its sessions in bounded steps.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use cloakroom::{Found, Handle, SessionIndex, SessionStore, StoreKey, Timestamp};
@@ -67,6 +68,16 @@ impl Store {
             .find(|found| found.record.is_live(now))
             .ok_or_else(|| Failure::new(format!("there is no session {handle}")))
     }
+}
+
+/// The file that a URL of a file store names.
+pub(crate) fn file(url: &str) -> Result<PathBuf, Failure> {
+    let (scheme, rest) = url.split_once(':').unwrap_or_default();
+    if scheme.eq_ignore_ascii_case("file") && !rest.is_empty() {
+        // Slashes before the path, as in file:///var/lib/shop/session.db.
+        return Ok(rest.strip_prefix("//").filter(|path| path.starts_with('/')).unwrap_or(rest).into());
+    }
+    Err(Failure::new("only a file store is backed up and restored here: give file:PATH; a server has its own means"))
 }
 
 /// Whether to go on.

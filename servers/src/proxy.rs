@@ -28,6 +28,8 @@ struct Network {
     connections: AtomicU64,
     /// Connections up to this one are held back for good.
     silent: AtomicU64,
+    /// This one is as well, if it is not 0.
+    silent_one: AtomicU64,
 }
 
 impl Proxy {
@@ -45,6 +47,7 @@ impl Proxy {
             turns: AtomicU64::new(0),
             connections: AtomicU64::new(0),
             silent: AtomicU64::new(0),
+            silent_one: AtomicU64::new(0),
         });
         let accepting = Arc::clone(&network);
         thread::spawn(move || {
@@ -94,6 +97,11 @@ impl Proxy {
     /// Holds back all that is sent on the connections that there are, and passes on what comes by new ones.
     pub fn stall_present(&self) {
         self.network.silent.store(self.connections(), Ordering::Release);
+    }
+
+    /// Holds back all that is sent on the connection that was made last.
+    pub fn stall_newest(&self) {
+        self.network.silent_one.store(self.connections(), Ordering::Release);
     }
 
     /// How many connections were made so far.
@@ -147,7 +155,11 @@ impl Network {
             } else if listened.swap(false, Ordering::AcqRel) {
                 self.turns.fetch_add(1, Ordering::AcqRel);
             }
-            let held = || self.stalled.load(Ordering::Acquire) || number <= self.silent.load(Ordering::Acquire);
+            let held = || {
+                self.stalled.load(Ordering::Acquire)
+                    || number <= self.silent.load(Ordering::Acquire)
+                    || number == self.silent_one.load(Ordering::Acquire)
+            };
             while held() && !self.over.load(Ordering::Acquire) {
                 thread::sleep(Duration::from_millis(5));
             }

@@ -47,6 +47,8 @@ pub struct HeaderEdits {
     pub(crate) looked: bool,
     /// Whether the answer is one of this moment alone, which no cache may keep.
     pub(crate) passing: bool,
+    /// Whether the answer is an error that the next request will not meet.
+    pub(crate) retries: bool,
     /// The name of the header that tickets may come in.
     pub(crate) header_name: Option<Arc<str>>,
     pub(crate) change: TicketChange,
@@ -123,7 +125,8 @@ impl HeaderEdits {
     }
 
     /// Makes the changes: adds the cookie behind the application's own, says that the answer depends on the cookie, and
-    /// forbids to store an answer that carries a ticket (RFC 9111, section 5.2.2.5).
+    /// forbids to store an answer that carries a ticket (RFC 9111, section 5.2.2.5). Where a write was refused because of a
+    /// token that was just replaced, or of a store that is away, the client is told to try again in a second.
     ///
     /// ```
     /// # use cloakroom::adapter::{HeaderEdits, ResponseHead};
@@ -142,6 +145,9 @@ impl HeaderEdits {
         if self.change == TicketChange::None && !self.passing {
             return;
         }
+        if self.retries && !has_header(response, "retry-after") {
+            response.append("retry-after", Cow::Borrowed("1"));
+        }
         if !has_token(response, "cache-control", &["no-store"]) {
             response.replace("cache-control", Cow::Borrowed("no-store"));
         }
@@ -159,6 +165,12 @@ fn vary(response: &mut impl ResponseHead, name: Cow<'static, str>) {
     if !has_token(response, "vary", &[&name, "*"]) {
         response.append("vary", name);
     }
+}
+
+fn has_header(response: &impl ResponseHead, name: &str) -> bool {
+    let mut found = false;
+    response.headers(name, &mut |_| found = true);
+    found
 }
 
 /// Whether a header that is a list has one of these words.

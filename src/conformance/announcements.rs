@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
-use super::checked::{Checked, KINDS, MINUTE, entry_of, lasting, live, of_kind};
+use super::checked::{Checked, KINDS, MINUTE, SKEW, entry_of, lasting, live, of_kind};
 use crate::clock::Timestamp;
 use crate::record::{Handle, Record, RecordKind};
 use crate::store::{Announcement, Removal, SessionStore};
@@ -90,8 +90,8 @@ pub async fn tell_of_what_is_swept_once(store: Arc<dyn SessionStore>) {
     store.put_new(&live(now), now).await;
     let deleted = store.put_new(&live(now), now).await;
     store.delete(deleted, now).await;
-    store.sweep(now + MINUTE).await;
-    store.sweep(now + MINUTE).await;
+    store.sweep(now + MINUTE + SKEW).await;
+    store.sweep(now + MINUTE + SKEW).await;
     let told = std::mem::take(&mut *told.lock().unwrap_or_else(PoisonError::into_inner));
     let mut handles: Vec<Handle> = told.iter().map(|(_, record)| record.handle).collect();
     handles.sort_unstable();

@@ -9,15 +9,17 @@ use tokio::task::JoinHandle;
 
 use crate::clock::Timestamp;
 use crate::error::Result;
+use crate::random::random;
 use crate::record::{Data, Handle, Record, RecordKind, Revision};
 use crate::store::{
     BoxFuture, Created, FindBy, Found, IndexEntry, IndexPage, SessionIndex, SessionStore, Swap, Touched,
 };
-use crate::token::{StoreKey, random};
+use crate::token::StoreKey;
 
 pub(super) const MINUTE: Duration = Duration::from_secs(60);
 pub(super) const HOUR: Duration = Duration::from_secs(60 * 60);
 pub(super) const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+pub(super) const SKEW: Duration = Timestamp::MAX_SKEW;
 pub(super) const MILLISECOND: Duration = Duration::from_millis(1);
 
 /// How often a race is run: often enough that threads meet, seldom enough for a store on a disk.

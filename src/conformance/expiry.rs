@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::checked::{Checked, DAY, HOUR, KINDS, MILLISECOND, endless, lasting, live, of_kind, rewritten};
+use super::checked::{
+    Checked, DAY, HOUR, KINDS, MILLISECOND, MINUTE, SKEW, endless, lasting, live, of_kind, rewritten,
+};
 use crate::clock::Timestamp;
 use crate::record::Record;
 use crate::store::{SessionStore, Swap, Touched};
@@ -90,7 +92,31 @@ pub async fn is_beyond_a_touch(store: Arc<dyn SessionStore>) {
     }
 }
 
-/// Deleting an expired record removes nobody's session.
+/// A host whose clock is ahead sees no record any more, and takes it from nobody: by the others' clocks it is as it
+/// was.
+pub async fn is_no_reason_to_forget(store: Arc<dyn SessionStore>) {
+    let (store, now) = (Checked::new(store), Timestamp::now());
+    for kind in KINDS {
+        let record = of_kind(kind, now);
+        let key = store.put_new(&record, now).await;
+        let last = Timestamp::from_millis(record.expires().as_millis() - 1);
+        for ahead in [MILLISECOND, MINUTE * 5, SKEW] {
+            let at = last + ahead;
+            assert_eq!(store.load(key, at).await, None);
+            assert_eq!(store.swap(key, record.revision, &rewritten(&record), at).await, Swap::Gone);
+            assert_eq!(store.touch(key, &record, at + HOUR, at).await, Touched::Gone);
+            store.put_new(&live(at), at).await;
+            let loaded = store.load(key, last).await;
+            assert_eq!(
+                loaded.as_ref(),
+                Some(&record),
+                "a record is kept for clocks that are {ahead:?} behind: {kind:?}"
+            );
+        }
+    }
+}
+
+/// Deleting an expired record removes nobody's session; by no clock is it there any more.
 // behaviours 8 and 10
 pub async fn is_beyond_a_delete(store: Arc<dyn SessionStore>) {
     let (store, now) = (Checked::new(store), Timestamp::now());
@@ -100,6 +126,7 @@ pub async fn is_beyond_a_delete(store: Arc<dyn SessionStore>) {
         let at = record.expires() + late;
         assert_eq!(store.delete(key, at).await, None, "delete answers no record if it has expired");
         assert_eq!(store.load(key, at).await, None, "delete brings no expired record back");
+        assert_eq!(store.load(key, now).await, None, "delete removes an expired record, for clocks that are behind");
         store.put(key, &live(at), at).await;
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::checked::{Checked, HOUR, MINUTE, ROUNDS, all, both, live, new_key, of_user, rewritten};
+use super::checked::{Checked, HOUR, MILLISECOND, MINUTE, ROUNDS, SKEW, all, both, live, new_key, of_user, rewritten};
 use crate::clock::Timestamp;
 use crate::record::{Handle, Record, RecordKind};
 use crate::store::{SessionStore, Touched};
@@ -76,6 +76,24 @@ pub async fn answers_nothing_expired(store: Arc<dyn SessionStore>) {
     let found = store.find_by_handle(soon.handle, soon.expires()).await;
     assert_eq!(found, [], "find_by_handle answers nothing that has expired");
     assert_eq!(store.find_by_user("ana", now + HOUR * 2).await, [], "a user whose sessions have expired has none");
+}
+
+/// A host whose clock is ahead finds nothing any more, and hides it from nobody: the others find it as before.
+pub async fn forgets_nothing_that_slower_clocks_see(store: Arc<dyn SessionStore>) {
+    let (store, now) = (Checked::new(store), Timestamp::now());
+    let record = of_user("ana", now);
+    let expected = all([(store.put_new(&record, now).await, &record)]);
+    let last = Timestamp::from_millis(record.expires().as_millis() - 1);
+    for ahead in [MILLISECOND, MINUTE * 5, SKEW] {
+        let at = last + ahead;
+        assert_eq!(store.find_by_user("ana", at).await, []);
+        assert_eq!(store.find_by_handle(record.handle, at).await, []);
+        assert_eq!(store.expiries(&[record.handle], at).await, []);
+        assert_eq!((store.count(at).await, store.list(None, 1, at).await), (0, Vec::new()));
+        let what = "what a find does not show any more is found by a clock that is behind";
+        assert_eq!(store.find_by_user("ana", last).await, expected, "{what}: {ahead:?}");
+        assert_eq!(store.find_by_handle(record.handle, last).await, expected, "{what}: {ahead:?}");
+    }
 }
 
 /// A record that was touched is found until its new deadline, as it is now.

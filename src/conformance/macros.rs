@@ -61,6 +61,7 @@ macro_rules! store_laws {
                 is_exact_to_the_millisecond
                 is_beyond_a_swap
                 is_beyond_a_touch
+                is_no_reason_to_forget
                 is_beyond_a_delete
                 never_comes_without_a_deadline;
             race:
@@ -102,6 +103,7 @@ macro_rules! index_laws {
                 answers_all_kinds_of_a_handle
                 takes_names_literally
                 answers_nothing_expired
+                forgets_nothing_that_slower_clocks_see
                 follows_a_touch
                 follows_a_swap
                 forgets_the_deleted
@@ -119,6 +121,7 @@ macro_rules! index_laws {
                 never_miss_a_session_in_renewal;
             sweep:
                 removes_the_expired_only
+                spares_what_slower_clocks_see
                 honours_each_record_s_deadlines
                 honours_a_deadline_that_moved
                 removes_records_of_every_kind

@@ -22,8 +22,8 @@
 //! conformance::run(conformance::swap::never_creates, || async { Ok::<_, cloakroom::Error>(MemoryStore::new()) });
 //! ```
 //!
-//! The laws tell the store the time, from the true one on to days later, and never an earlier one: a store may forget
-//! by its own clock what has expired.
+//! The laws tell the store the time, from the true one on to days later, and then at most ten minutes less: a store may
+//! forget by its own clock what expired ten minutes ago.
 
 mod checked;
 mod macros;

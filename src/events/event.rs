@@ -178,6 +178,9 @@ pub enum Refusal {
     Replaced,
     /// What is stored under it cannot be read.
     Unreadable,
+    /// Its session began, was used or was logged into more than ten minutes after this host's time: the clock of the host
+    /// that wrote it was ahead, or this one is behind.
+    Ahead,
 }
 
 /// Why a session moved to a fresh ticket.

@@ -57,6 +57,7 @@ pub(super) fn count(event: &Event<'_>) {
             Refusal::Expired => counter!("cloakroom_tickets_total", "outcome" => "expired"),
             Refusal::Replaced => counter!("cloakroom_tickets_total", "outcome" => "replaced"),
             Refusal::Unreadable => counter!("cloakroom_tickets_total", "outcome" => "unreadable"),
+            Refusal::Ahead => counter!("cloakroom_tickets_total", "outcome" => "ahead"),
         }
         .increment(1),
         Event::Saved { .. } => counter!("cloakroom_saves_total").increment(1),

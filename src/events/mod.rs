@@ -63,6 +63,17 @@ impl Events {
         self.refused(Refusal::Unreadable);
     }
 
+    /// What is stored tells of the future: its session stays closed.
+    pub(crate) fn ahead(&self, record: &Record) {
+        warn!(
+            target: TARGET,
+            handle = %record.handle,
+            "a session was written by a host whose clock is more than ten minutes ahead of this one's, and opens nothing; set \
+             the clocks right"
+        );
+        self.refused(Refusal::Ahead);
+    }
+
     pub(crate) fn saved(&self, record: &Record) {
         self.tell(Event::Saved { handle: record.handle, user: record.user.as_deref() });
     }
@@ -181,6 +192,27 @@ pub(crate) fn shared_folder(file_system: &'static str) {
 #[cfg(feature = "file")]
 pub(crate) fn file_removed(path: &std::path::Path) {
     warn!(target: TARGET, path = %path.display(), "the session file was removed, its sessions with it; a new one is made");
+}
+
+#[cfg(feature = "file")]
+pub(crate) fn log_removed(log: &std::path::Path) {
+    warn!(
+        target: TARGET,
+        log = %log.display(),
+        "the log of the session file was removed while it is in use; what was only in it is written into the file, and a \
+         new log is begun"
+    );
+}
+
+#[cfg(feature = "file")]
+pub(crate) fn foreign_log(path: &std::path::Path, aside: &std::path::Path) {
+    warn!(
+        target: TARGET,
+        path = %path.display(),
+        aside = %aside.display(),
+        "the session file was replaced, and the log beside it is of the file before; the log is moved aside, and the \
+         sessions are those of the new file. If the old file is still there, it needs that log"
+    );
 }
 
 /// A server that gives up keys when it is full ends sessions, and forgets whose they are.

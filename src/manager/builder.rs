@@ -10,6 +10,7 @@ use crate::cookie::CookieConfig;
 use crate::error::ConfigError;
 use crate::events::{Events, Observer};
 use crate::lifetime::Lifetime;
+use crate::random::Random;
 use crate::sealed::Sealer;
 
 /// What a load that fails means.
@@ -72,6 +73,7 @@ pub struct SessionManagerBuilder {
     sweep_interval: Option<Duration>,
     user_limit: Option<(usize, LimitPolicy)>,
     clock: Option<Arc<dyn Clock>>,
+    random: Random,
     observer: Option<Arc<dyn Observer>>,
 }
 
@@ -106,6 +108,7 @@ impl SessionManagerBuilder {
             sweep_interval: Some(Duration::from_secs(60)),
             user_limit: None,
             clock: None,
+            random: Random::default(),
             observer: None,
         }
     }
@@ -311,6 +314,23 @@ impl SessionManagerBuilder {
         self
     }
 
+    /// Draws tokens, handles, revisions and pauses from this source, so that a test repeats.
+    ///
+    /// ```
+    /// use cloakroom::testing::Randomness;
+    /// use cloakroom::{MemoryStore, SessionManager};
+    ///
+    /// fn repeating(source: impl Randomness) -> Result<SessionManager, cloakroom::ConfigError> {
+    ///     SessionManager::builder(MemoryStore::new()).randomness(source).build()
+    /// }
+    /// ```
+    #[cfg(feature = "testing")]
+    #[must_use]
+    pub fn randomness(mut self, source: impl crate::random::Randomness) -> Self {
+        self.random = Random::from_source(source);
+        self
+    }
+
     /// Tells this one of what happens to sessions. With the feature `metrics` it is counted as well, through the facade of
     /// the same name.
     ///
@@ -398,6 +418,7 @@ impl SessionManagerBuilder {
                 sweep_interval: self.sweep_interval,
                 user_limit: self.user_limit,
                 clock: self.clock,
+                random: self.random,
             },
             sweeper: Default::default(),
             endings: Default::default(),

@@ -1,5 +1,6 @@
 //! Committing: what a request made of its session becomes one compare-and-swap or less, or one sealed cookie.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use super::SessionManager;
@@ -10,7 +11,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::events;
 use crate::lifetime::{CookieKind, Lifetime};
 use crate::record::{Handle, Record, RecordKind, RenewedAt, Revision, Values};
-use crate::session::state::{Channel, Held, Open, Renewal, Reply, Standing};
+use crate::session::state::{Beside, Channel, Held, Open, Renewal, Reply, Standing};
 use crate::session::{ChangeLog, Draft, Session};
 
 /// What one commit is about: taken out of the open session, so that other tasks of the request can go on.
@@ -21,6 +22,11 @@ pub(super) struct Work {
     pub(super) log: ChangeLog,
     pub(super) renewal: Option<Renewal>,
     pub(super) ending: Vec<Held>,
+    /// What else the request's tokens lead to, where it signed out.
+    pub(super) beside: Vec<Beside>,
+    /// The session that a login is to take the place of, where it belongs to the same user: the one that the token was
+    /// replaced by.
+    pub(super) successor: Option<Handle>,
     pub(super) handle: Option<Handle>,
     pub(super) active: bool,
     life: u32,
@@ -46,6 +52,8 @@ impl Work {
             log: std::mem::take(&mut open.log),
             renewal: open.renewal.take(),
             ending: std::mem::take(&mut open.ending),
+            beside: if open.ends_beside { open.beside.clone() } else { Vec::new() },
+            successor: open.successor(),
             handle: open.handle,
             active: open.active,
             life: open.life,
@@ -56,6 +64,20 @@ impl Work {
     /// Whether a request without a session has written anything to begin one with.
     pub(super) fn begins(&self) -> bool {
         !self.log.is_empty() && (!self.draft.values.as_bytes().is_empty() || self.draft.user.is_some())
+    }
+
+    /// Whether sessions end with this commit.
+    pub(super) fn ends_any(&self) -> bool {
+        !self.ending.is_empty() || !self.beside.is_empty() || self.successor.is_some()
+    }
+
+    /// The sessions that end with this commit.
+    pub(super) fn leaving(&self) -> HashSet<Handle> {
+        let beside = self.beside.iter().filter_map(|beside| match beside {
+            Beside::Seen(held) => Some(held),
+            Beside::Unseen(_) => None,
+        });
+        self.ending.iter().chain(beside).map(|held| held.record().handle).chain(self.successor).collect()
     }
 
     /// Puts back what is still to be done.
@@ -81,7 +103,7 @@ impl SessionManager {
             }
             self.roll_back(open, status);
             let busy = open.has_changes() || (open.active && self.is_due(open)?);
-            Ok(if busy { None } else { Some(self.edits(session, open)) })
+            Ok(if busy { None } else { Some(self.edits(session, open, status)) })
         });
         // An error shows again, and is answered, where the commit meets it.
         edits.unwrap_or(Ok(Some(HeaderEdits::default()))).unwrap_or(None).map(|edits| Committed { edits, error: None })
@@ -96,7 +118,7 @@ impl SessionManager {
                 // What other tasks of the request change while the store is asked goes out with this head, too.
                 for _ in 0..MOST_ROUNDS {
                     let result = manager.commit_held(&session).await;
-                    if let Some(committed) = manager.conclude(&session, result) {
+                    if let Some(committed) = manager.conclude(&session, result, status) {
                         return committed;
                     }
                 }
@@ -104,11 +126,11 @@ impl SessionManager {
             }
             Err(error) => Err(error),
         };
-        manager.conclude(&session, result).unwrap_or_default()
+        manager.conclude(&session, result, status).unwrap_or_default()
     }
 
     /// What the response says of a commit; nothing yet if there is more to commit.
-    fn conclude(&self, session: &Session, result: Result<()>) -> Option<Committed> {
+    fn conclude(&self, session: &Session, result: Result<()>, status: u16) -> Option<Committed> {
         let mut error = None;
         let edits = session.finish(|open| {
             match result {
@@ -133,7 +155,7 @@ impl SessionManager {
                     error = Some(failed);
                 }
             }
-            Ok(Some(self.edits(session, open)))
+            Ok(Some(self.edits(session, open, status)))
         });
         Some(Committed { edits: edits?.ok()??, error })
     }
@@ -163,6 +185,7 @@ impl SessionManager {
     /// Commits, by whoever holds the gate.
     async fn commit_held(&self, session: &Session) -> Result<()> {
         let mut work = session.with(|open| Ok(Box::new(Work::take(open))))?;
+        let ends_beside = !work.beside.is_empty();
         let result = match &self.0.keeper {
             Keeper::Store(_) => self.carry_out(session.patience(), &mut work).await,
             Keeper::Sealed(sealer, _) => self.carry_out_sealed(sealer, session, &mut work).await,
@@ -181,6 +204,9 @@ impl SessionManager {
                 Ok((held, reply)) => {
                     if let Some(reply) = reply {
                         open.reply = reply;
+                    }
+                    if ends_beside {
+                        open.beside.clear();
                     }
                     if open.life != work.life {
                         // Destroyed meanwhile, which the next commit does.
@@ -246,7 +272,7 @@ impl SessionManager {
         let absolute = work.draft.absolute_deadline.unwrap_or_else(|| lifetime.absolute_deadline(now));
         Ok(Record {
             kind: RecordKind::Live,
-            revision: Revision::first(),
+            revision: Revision::first_by(self.random()),
             handle: work.handle.unwrap_or(handle),
             created: now,
             seen: now,
@@ -267,7 +293,7 @@ impl SessionManager {
         };
         Ok(Record {
             kind: RecordKind::Live,
-            revision: base.revision.next(),
+            revision: base.revision.next_by(self.random()),
             handle: base.handle,
             created: base.created,
             seen: if self.touch_due(base, draft, now)? { now } else { base.seen },
@@ -310,7 +336,7 @@ impl SessionManager {
         })
     }
 
-    fn edits(&self, session: &Session, open: &mut Open) -> HeaderEdits {
+    fn edits(&self, session: &Session, open: &mut Open, status: u16) -> HeaderEdits {
         let settings = self.settings();
         let change = match (std::mem::take(&mut open.reply), open.channel) {
             (Reply::Issue { token, max_age }, Channel::Cookie) => {
@@ -318,15 +344,17 @@ impl SessionManager {
             }
             (Reply::Issue { token, .. }, Channel::Header) => TicketChange::Header(token.write(str::to_owned)),
             (Reply::Sealed(change), _) => change,
-            (Reply::Remove, Channel::Cookie) if open.cookie_sent => TicketChange::Cookie(settings.cookie.removal()),
+            (Reply::Remove, _) if open.cookie_sent => TicketChange::Cookie(settings.cookie.removal()),
             (Reply::Remove | Reply::Nothing, _) => TicketChange::None,
         };
         if !matches!(change, TicketChange::None | TicketChange::Header(_)) {
             self.mind_transport(session);
         }
         // A page that was made without the session that its cookie is for is no page for that cookie.
-        let passing = matches!(open.standing, Standing::Outage | Standing::Replaced);
-        HeaderEdits { looked: true, passing, header_name: settings.ticket_header.clone(), change }
+        let passing = matches!(open.standing, Standing::Outage | Standing::Replaced | Standing::Ahead);
+        // What refuses a write is over with the visitor's next request, or soon.
+        let retries = passing && open.standing != Standing::Ahead && status == ErrorKind::ReadOnly.status();
+        HeaderEdits { looked: true, passing, retries, header_name: settings.ticket_header.clone(), change }
     }
 
     /// Warns, once, that a browser will drop the cookie.

@@ -13,7 +13,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use super::open::moved;
 use super::pages::Pages;
-use super::{Patience, SessionManager};
+use super::{Patience, SessionManager, to_the_end};
 use crate::clock::Timestamp;
 use crate::error::{Error, ErrorKind, Result};
 use crate::events::Event;
@@ -21,9 +21,6 @@ use crate::record::{Handle, Note, Record, RecordKind, Values};
 use crate::session::Session;
 use crate::store::{FindBy, IndexEntry};
 use crate::token::StoreKey;
-
-/// A chain of markers is as long as the renewals within a marker's life.
-const LONGEST_CHAIN: usize = 64;
 
 /// The sessions of a user that are listed at once: more than anybody reads.
 const MOST_LISTED: usize = 1_000;
@@ -138,8 +135,10 @@ impl SessionManager {
         self.new_patience().wait(self.store()?.index()?.count(self.now())).await
     }
 
-    /// Deletes what has expired, and answers how many records that were. It happens by itself as well. It takes as long as
-    /// the store needs, in steps that keep nobody waiting.
+    /// Deletes the records that expired at least ten minutes ago, and returns how many that were. A background task
+    /// does so as well. An expired session is neither opened, counted nor listed from its deadline on; its record is
+    /// kept those ten minutes because the clock of another host may be behind, and there the session is still live. It
+    /// takes as long as the store needs, in steps that keep nobody waiting.
     ///
     /// # Errors
     ///
@@ -262,8 +261,9 @@ impl SessionManager {
         self.read_each(patience, keys, info).await
     }
 
-    /// Ends the session of this handle, wherever its visitor is; answers whether there was one. A request that is under
-    /// way with it cannot save any more.
+    /// Ends the session of this handle, wherever its visitor is; returns whether there was one. A request that is under
+    /// way with it cannot save any more. Once begun it goes on if the caller is dropped, as by a client that hangs up, and
+    /// so do the three below.
     ///
     /// # Errors
     ///
@@ -275,8 +275,9 @@ impl SessionManager {
     /// # Ok(()) }
     /// ```
     pub async fn revoke(&self, handle: Handle) -> Result<bool> {
-        let ended = self.end_handle(&self.patience_of_steps(), handle, |entry| self.revoked(entry)).await?;
-        Ok(!ended.is_empty())
+        let manager = self.clone();
+        let work = async move { Ok(manager.revoke_found(FindBy::Handle(handle), |_| true).await? > 0) };
+        to_the_end(Box::pin(work)).await
     }
 
     /// Ends the session of this handle if it is this user's; answers whether it was. For a page on which users end their own
@@ -294,11 +295,13 @@ impl SessionManager {
     /// # Ok(()) }
     /// ```
     pub async fn revoke_of(&self, user: &str, handle: Handle) -> Result<bool> {
-        // By the handle: the user may have any number of others.
-        let of_user = |entry: &IndexEntry| entry.user.as_deref() == Some(user);
-        let patience = self.patience_of_steps();
-        let ended = self.end_all(&patience, FindBy::Handle(handle), of_user, |entry| self.revoked(entry)).await?;
-        Ok(!ended.is_empty())
+        let (manager, user) = (self.clone(), user.to_owned());
+        let work = async move {
+            // By the handle: the user may have any number of others.
+            let of_user = |entry: &IndexEntry| entry.user.as_deref() == Some(user.as_str());
+            Ok(manager.revoke_found(FindBy::Handle(handle), of_user).await? > 0)
+        };
+        to_the_end(Box::pin(work)).await
     }
 
     /// Ends all sessions of a user, those too that begin or are renewed meanwhile; answers how many.
@@ -314,7 +317,7 @@ impl SessionManager {
     /// ```
     #[doc(alias = "logout_everywhere")]
     pub async fn revoke_user(&self, user: &str) -> Result<usize> {
-        self.end_user(user, |_| true).await
+        self.revoke_user_but(user, None).await
     }
 
     /// Ends all sessions of this session's user but this one; answers how many.
@@ -330,15 +333,20 @@ impl SessionManager {
     /// ```
     pub async fn revoke_others(&self, session: &Session) -> Result<usize> {
         match (session.user()?, session.handle()?) {
-            (Some(user), own) => self.end_user(&user, |entry| Some(entry.handle) != own).await,
+            (Some(user), own) => self.revoke_user_but(&user, own).await,
             (None, _) => Ok(0),
         }
     }
 
-    async fn end_user(&self, user: &str, which: impl Fn(&IndexEntry) -> bool) -> Result<usize> {
+    async fn revoke_user_but(&self, user: &str, own: Option<Handle>) -> Result<usize> {
+        let (manager, user) = (self.clone(), user.to_owned());
+        let work = async move { manager.revoke_found(FindBy::User(&user), |entry| Some(entry.handle) != own).await };
+        to_the_end(Box::pin(work)).await
+    }
+
+    async fn revoke_found(&self, by: FindBy<'_>, which: impl Fn(&IndexEntry) -> bool) -> Result<usize> {
         let patience = self.patience_of_steps();
-        let ended = self.end_all(&patience, FindBy::User(user), which, |entry| self.revoked(entry)).await?;
-        Ok(ended.len())
+        Ok(self.end_all(&patience, by, which, |entry| self.revoked(entry)).await?.len())
     }
 
     /// Ends the session of a handle; returns whose it ended.
@@ -355,43 +363,53 @@ impl SessionManager {
         self.events().tell(Event::Revoked { handle: entry.handle, user: entry.user.as_deref() });
     }
 
-    /// Ends one session for good, wherever it went meanwhile. Answers whether it was still there.
+    /// Ends one session for good, wherever it went meanwhile. Returns whether it was still there.
     pub(super) async fn end(&self, patience: &Patience, key: StoreKey, handle: Handle, now: Timestamp) -> Result<bool> {
-        match self.end_chain(patience, key, handle, now).await {
-            Ok(ended) => Ok(ended),
-            // An answer was lost, and with it perhaps the word where the session went: its handle still finds it.
-            Err(error) if error.kind() == ErrorKind::Unavailable && self.store()?.has_index() => {
-                // Whoever asked for the end tells of it.
-                self.end_handle(patience, handle, |_| {}).await.map(|_| true).map_err(|_| error)
-            }
-            Err(error) => Err(error),
+        let ended = self.end_chain(patience, key, handle, now).await;
+        // An earlier end may have been cut off on the way, or an answer was lost, and with it where the session went.
+        let is_unsure = match &ended {
+            Ok(ended) => !ended,
+            Err(error) => error.kind() == ErrorKind::Unavailable,
+        };
+        if !is_unsure || !self.store()?.has_index() {
+            return ended;
+        }
+        // The event is told by the caller, who knows why the session ends.
+        let found = self.end_handle(patience, handle, |_| {}).await;
+        match ended {
+            Ok(_) => Ok(!found?.is_empty()),
+            Err(error) => found.map(|_| true).map_err(|_| error),
         }
     }
 
-    /// Deletes a record and, if it was a marker, what it points to, to the chain's end. Answers whether a session was
-    /// among them.
+    /// Walks from a record through the markers to the session, and deletes from that far end back to the beginning: an end
+    /// that is cut off leaves the way for the next one. Returns whether a session was among what it deleted.
     async fn end_chain(&self, patience: &Patience, key: StoreKey, handle: Handle, now: Timestamp) -> Result<bool> {
-        let mut key = key;
-        for _ in 0..LONGEST_CHAIN {
-            let (removed, lost) = self.store()?.delete(patience, &key, now).await?;
+        // What has expired here may be live, or lead on, where the clock is behind.
+        let (store, now) = (self.store()?, now.by_slowest_clock());
+        let mut ended = false;
+        // The places on the way, and where each led.
+        let mut way: Vec<(StoreKey, Option<StoreKey>)> = Vec::new();
+        let mut next = Some(key);
+        loop {
+            while let Some(place) = next.filter(|next| way.iter().all(|(known, _)| known != next)) {
+                next = store.load(patience, &place, now).await?.and_then(|record| lead(&record, handle));
+                way.push((place, next));
+            }
+            let Some((place, led)) = way.pop() else { return Ok(ended) };
+            let (removed, lost) = store.delete(patience, &place, now).await?;
             if lost {
                 return Err(Error::new(ErrorKind::Unavailable, "the store failed while a session was ended"));
             }
-            let Some(removed) = removed.filter(|removed| removed.handle == handle) else { return Ok(false) };
-            if removed.kind != RecordKind::Moved {
-                return Ok(true);
-            }
-            key = moved(&removed)?.to;
+            ended |= removed.as_ref().is_some_and(|record| record.handle == handle && record.kind != RecordKind::Moved);
+            // The session may have been renewed since the walk passed here: then there is more to follow.
+            next = removed.and_then(|record| lead(&record, handle)).filter(|to| Some(*to) != led);
         }
-        Ok(false)
     }
+}
 
-    fn new_patience(&self) -> Patience {
-        Patience::new(self.store_timeout())
-    }
-
-    /// Each page of what goes on in pages may take as long as a request.
-    fn patience_of_steps(&self) -> Patience {
-        Patience::for_each_step(self.store_timeout())
-    }
+/// Where a marker of this session leads. One that cannot be read leads nowhere: the session is still found by its handle.
+fn lead(record: &Record, handle: Handle) -> Option<StoreKey> {
+    let is_marker = record.kind == RecordKind::Moved && record.handle == handle;
+    is_marker.then(|| moved(record).ok().map(|moved| moved.to)).flatten()
 }

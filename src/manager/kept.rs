@@ -20,14 +20,19 @@ impl SessionManager {
     /// Does what there is to do, and answers what the store has then and what the response says about it.
     pub(super) async fn carry_out(&self, patience: &Patience, work: &mut Work) -> Result<Outcome> {
         let now = self.now();
+        if !work.beside.is_empty() {
+            Box::pin(self.look_beside(patience, work, now)).await?;
+        }
         // Before anything is ended: a login that is refused leaves the visitor's session as it was.
         let reserved = if self.begins_with_a_place(work) {
             Some(Box::new(Box::pin(self.reserve_ticket(patience, work, now)).await?))
         } else {
             None
         };
-        let mut reply = match self.end_destroyed(patience, work, now).await {
-            Ok(reply) => reply,
+        let ended = if work.ends_any() { Box::pin(self.end_destroyed(patience, work, now)).await } else { Ok(None) };
+        let mut reply = match ended {
+            // The cookie goes with the session: one that another request has ended may have a successor by now.
+            Ok(ended) => ended.map(|ended| if ended { Reply::Remove } else { Reply::Nothing }),
             Err(error) => {
                 if let Some(reserved) = reserved {
                     Box::pin(self.give_up(patience, reserved.1)).await;
@@ -89,22 +94,6 @@ impl SessionManager {
         Ok((work.held.take(), reply))
     }
 
-    /// Ends what the request destroyed.
-    async fn end_destroyed(&self, patience: &Patience, work: &mut Work, now: Timestamp) -> Result<Option<Reply>> {
-        let mut reply = None;
-        while let Some(Held::Kept(ticket)) = work.ending.last() {
-            // The cookie goes with the session: one that another request has ended may have a successor by now.
-            let ended = Box::pin(self.end(patience, ticket.key, ticket.record.handle, now)).await?;
-            if ended {
-                self.0.endings.over(ticket.record.handle);
-                self.events().destroyed(&ticket.record);
-            }
-            reply = Some(if ended { Reply::Remove } else { Reply::Nothing });
-            work.ending.pop();
-        }
-        Ok(reply)
-    }
-
     /// Whether this request begins a session by a login, where users may have so many only.
     fn begins_with_a_place(&self, work: &Work) -> bool {
         work.held.is_none() && work.can_issue && self.needs_place(None, work.draft.user.as_deref())
@@ -113,15 +102,15 @@ impl SessionManager {
     /// A place for the session that this request begins.
     async fn reserve_ticket(&self, patience: &Patience, work: &mut Work, now: Timestamp) -> Result<(Token, Reserved)> {
         self.0.sweeper.start(self);
-        let (token, handle) = Token::with_handle();
+        let (token, handle) = Token::with_handle(self.random());
         let record = self.first_record(work, handle, now)?;
-        let reserved = self.reserve(patience, token.store_key(), record, &work.ending, None).await?;
+        let reserved = self.reserve(patience, token.store_key(), record, work.leaving(), None).await?;
         Ok((token, reserved))
     }
 
     async fn create(&self, patience: &Patience, work: &mut Work, now: Timestamp) -> Result<Ticket> {
         self.0.sweeper.start(self);
-        let (token, handle) = Token::with_handle();
+        let (token, handle) = Token::with_handle(self.random());
         let ticket = Ticket::new(token, self.first_record(work, handle, now)?);
         match self.store()?.create(patience, &ticket.key, &ticket.record, now).await? {
             Created::Created => {

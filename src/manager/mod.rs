@@ -6,6 +6,7 @@ mod commit;
 mod end;
 mod endings;
 mod kept;
+mod logout;
 mod open;
 mod pages;
 mod patience;
@@ -33,6 +34,7 @@ use crate::cookie::Cookie;
 use crate::error::{Error, ErrorKind, Result};
 use crate::events::Events;
 use crate::lifetime::Lifetime;
+use crate::random::Random;
 use crate::session::Session;
 use crate::store::BoxFuture;
 use backend::{BoundedStore, Keeper};
@@ -77,6 +79,7 @@ struct Settings {
     sweep_interval: Option<Duration>,
     user_limit: Option<(usize, LimitPolicy)>,
     clock: Option<Arc<dyn Clock>>,
+    random: Random,
 }
 
 impl SessionManager {
@@ -173,6 +176,20 @@ impl SessionManager {
         self.settings().store_timeout
     }
 
+    /// How long whoever begins to wait for the store now may do so, in all.
+    pub(crate) fn new_patience(&self) -> Patience {
+        Patience::new(self.store_timeout(), self.random().clone())
+    }
+
+    /// The same for what goes on in pages: each of them may take as long as a request.
+    fn patience_of_steps(&self) -> Patience {
+        Patience::for_each_step(self.store_timeout(), self.random().clone())
+    }
+
+    pub(crate) fn random(&self) -> &Random {
+        &self.settings().random
+    }
+
     /// Whether both are one and the same, and not only alike.
     pub(crate) fn is(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.0, &other.0)
@@ -215,6 +232,7 @@ pub(crate) async fn to_the_end<T: Send + 'static>(mut work: BoxFuture<'static, R
         return result;
     }
     let Ok(runtime) = tokio::runtime::Handle::try_current() else { return work.await };
-    let cut_off = |error| Error::new(ErrorKind::Unavailable, "the commit was cut off").caused_by(error);
+    let cut_off =
+        |error| Error::new(ErrorKind::Unavailable, "the runtime ended in the middle of this").caused_by(error);
     runtime.spawn(work).await.map_err(cut_off)?
 }

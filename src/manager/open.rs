@@ -7,7 +7,7 @@ use crate::cookie::candidates;
 use crate::error::{Error, ErrorKind, Result};
 use crate::events::{Event, Refusal, RenewalReason};
 use crate::record::{Moved, Record, RecordKind};
-use crate::session::state::{Channel, Held, Open, Standing, Ticket};
+use crate::session::state::{Beside, Channel, Held, Open, Standing, Ticket};
 use crate::session::{Draft, Session};
 use crate::store::Swap;
 use crate::token::{NONCE_BYTES, StoreKey, Token};
@@ -26,8 +26,10 @@ enum Opened {
     Session(Ticket, Draft, bool),
     /// A session that has moved: its marker.
     Moved(Ticket),
-    /// A session that has moved to a ticket that this visitor is just being given.
-    Replaced,
+    /// A session that has moved to a ticket that this visitor is just being given: its marker.
+    Replaced(Ticket),
+    /// A session that was written by a clock that is ahead.
+    Ahead(Ticket),
     /// What nobody can read.
     Unreadable(Error),
 }
@@ -67,7 +69,7 @@ impl SessionManager {
             let opened = match store.try_load(&key, now) {
                 Some(Ok(None)) => Opened::Nothing,
                 Some(Ok(Some(record))) if record.kind != RecordKind::Moved => {
-                    self.opened_by(Ticket { token, key, record }).or_else(unreadable)?
+                    self.opened_by(Ticket { token, key, record }, now).or_else(unreadable)?
                 }
                 Some(Err(error)) => match unreadable(error) {
                     Ok(opened) => opened,
@@ -83,6 +85,7 @@ impl SessionManager {
                 break;
             }
         }
+        open.leave_beside(&mut tickets);
         Ok(Loaded::Open(open))
     }
 
@@ -146,6 +149,7 @@ impl SessionManager {
                 break;
             }
         }
+        search.open.leave_beside(&mut search.tickets);
         Ok(())
     }
 
@@ -165,14 +169,23 @@ impl SessionManager {
                 return Ok(true);
             }
             // Another cookie of the name may still open a session.
-            Opened::Replaced => {
+            Opened::Replaced(marker) => {
                 self.events().refused(Refusal::Replaced);
                 open.standing = Standing::Replaced;
+                open.beside.push(Beside::Seen(Held::Kept(marker)));
             }
+            Opened::Ahead(ticket) => self.pass_over(open, Held::Kept(ticket)),
             Opened::Nothing | Opened::Moved(_) => self.events().refused(Refusal::Unknown),
             Opened::Unreadable(error) => self.events().unreadable(&error),
         }
         Ok(false)
+    }
+
+    /// Leaves a session closed that was written by a clock that is ahead.
+    pub(super) fn pass_over(&self, open: &mut Open, held: Held) {
+        self.events().ahead(held.record());
+        open.standing = Standing::Ahead;
+        open.beside.push(Beside::Seen(held));
     }
 
     async fn open_ticket(&self, patience: &Patience, token: Token) -> Result<Opened> {
@@ -183,7 +196,7 @@ impl SessionManager {
             Ok(None) => return Ok(Opened::Nothing),
             Err(error) => return unreadable(error),
         };
-        let opened = match self.opened_by(Ticket { token, key, record }) {
+        let opened = match self.opened_by(Ticket { token, key, record }, now) {
             // In a box, because it is rare, and large.
             Ok(Opened::Moved(marker)) => Box::pin(self.open_moved(patience, marker, now)).await,
             opened => opened,
@@ -191,9 +204,9 @@ impl SessionManager {
         opened.or_else(unreadable)
     }
 
-    fn opened_by(&self, ticket: Ticket) -> Result<Opened> {
+    fn opened_by(&self, ticket: Ticket, now: Timestamp) -> Result<Opened> {
         match ticket.record.kind {
-            RecordKind::Live => self.opened(ticket, false),
+            RecordKind::Live => self.opened(ticket, false, now),
             // Nobody has the ticket of a pending record yet.
             RecordKind::Pending => Ok(Opened::Nothing),
             RecordKind::Moved => Ok(Opened::Moved(ticket)),
@@ -201,9 +214,9 @@ impl SessionManager {
         }
     }
 
-    fn opened(&self, ticket: Ticket, moved: bool) -> Result<Opened> {
-        let draft = Draft::of(&ticket.record, self.settings().record_limit)?;
-        Ok(Opened::Session(ticket, draft, moved))
+    fn opened(&self, ticket: Ticket, moved: bool, now: Timestamp) -> Result<Opened> {
+        let (draft, is_ahead) = Draft::of_loaded(&ticket.record, self.settings().record_limit, now)?;
+        Ok(if is_ahead { Opened::Ahead(ticket) } else { Opened::Session(ticket, draft, moved) })
     }
 
     /// A ticket that was replaced. After a periodic renewal its holder follows; after an explicit one nobody does.
@@ -212,14 +225,14 @@ impl SessionManager {
             let moved = moved(&marker.record)?;
             let in_grace = now < moved.at + self.settings().grace;
             let Some(nonce) = moved.nonce else {
-                return self.open_cut_off(patience, &marker, &moved, in_grace, now).await;
+                return self.open_cut_off(patience, marker, &moved, in_grace, now).await;
             };
             // Beyond the grace period too, if the renewal was cut off before anybody was given the new ticket.
             if !in_grace && !self.is_pending(patience, &moved, now).await? {
                 return Ok(Opened::Nothing);
             }
             match self.next_place(patience, &marker, &moved, &nonce, now).await? {
-                Some(ticket) if ticket.record.kind == RecordKind::Live => return self.opened(ticket, true),
+                Some(ticket) if ticket.record.kind == RecordKind::Live => return self.opened(ticket, true, now),
                 Some(ticket) => marker = ticket,
                 None => return Ok(Opened::Nothing),
             }
@@ -231,16 +244,16 @@ impl SessionManager {
     async fn open_cut_off(
         &self,
         patience: &Patience,
-        marker: &Ticket,
+        marker: Ticket,
         moved: &Moved,
         in_grace: bool,
         now: Timestamp,
     ) -> Result<Opened> {
         if let Some(record) = self.take_back(patience, &marker.key, &marker.record, moved, now).await? {
-            return self.opened(Ticket { record, ..marker.clone() }, false);
+            return self.opened(Ticket { record, ..marker }, false, now);
         }
         let replaced = in_grace || self.is_undecided(patience, moved, now).await?;
-        Ok(if replaced { Opened::Replaced } else { Opened::Nothing })
+        Ok(if replaced { Opened::Replaced(marker) } else { Opened::Nothing })
     }
 
     /// Whether whoever renews it may still be at it, or the renewal may still be taken back.
@@ -301,7 +314,7 @@ impl SessionManager {
     ) -> Result<Option<Record>> {
         let mut live = pending.record.clone();
         live.kind = RecordKind::Live;
-        live.revision = pending.record.revision.next();
+        live.revision = pending.record.revision.next_by(self.random());
         live.absolute_deadline = moved.absolute_deadline;
         live.idle_deadline = moved.idle_deadline;
         // A marker may outlive the session that it stands for.
@@ -337,7 +350,7 @@ impl SessionManager {
         };
         // With another revision it can no longer be promoted by whoever made it.
         let mut stopped = pending.clone();
-        stopped.revision = pending.revision.next();
+        stopped.revision = pending.revision.next_by(self.random());
         if store.swap(patience, &moved.to, pending.revision, &stopped, now).await? != Swap::Swapped {
             return self.taken_back(patience, key, now).await;
         }
@@ -345,7 +358,7 @@ impl SessionManager {
         draft.values.remove_own::<Moved>();
         let mut live = marker.clone();
         live.kind = RecordKind::Live;
-        live.revision = marker.revision.next();
+        live.revision = marker.revision.next_by(self.random());
         live.idle_deadline = moved.idle_deadline;
         live.absolute_deadline = moved.absolute_deadline;
         live.data = draft.values.to_data();

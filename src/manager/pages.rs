@@ -81,7 +81,7 @@ impl SessionManager {
     ) -> Result<()> {
         for entries in entries.chunks(PAGE) {
             patience.begin_step();
-            let removed = self.store()?.delete_many(patience, entries, self.now()).await?;
+            let removed = self.store()?.delete_many(patience, entries, self.now().by_slowest_clock()).await?;
             // A marker that is left behind is no session.
             let sessions = entries.iter().filter(|entry| entry.kind != RecordKind::Moved);
             for entry in sessions.filter(|entry| removed.contains(&entry.key)) {
@@ -93,7 +93,8 @@ impl SessionManager {
         Ok(())
     }
 
-    /// The next page, perhaps an empty one; none after the last.
+    /// The next page, perhaps an empty one; none after the last. What has expired by this clock, and may be live where one is
+    /// behind, is on it too.
     pub(super) async fn next_page(
         &self,
         patience: &Patience,
@@ -106,21 +107,23 @@ impl SessionManager {
             State::GoesOn => tokio::task::yield_now().await,
         }
         patience.begin_step();
-        let page = self.store()?.index()?.find_page(pages.by, pages.from.as_deref(), PAGE, self.now());
+        let now = self.now().by_slowest_clock();
+        let page = self.store()?.index()?.find_page(pages.by, pages.from.as_deref(), PAGE, now);
         let page = patience.wait(page).await?;
         pages.state = if page.next.is_some() { State::GoesOn } else { State::Over };
         pages.from = page.next;
         Ok(Some(page.entries))
     }
 
-    /// What is under these keys, in their order and a few at a time; what is made of each is kept, and not its data.
+    /// What is under these keys by the slowest clock, in their order and a few at a time; what is made of each is kept, and
+    /// not its data.
     pub(super) async fn read_each<T: Send>(
         &self,
         patience: &Patience,
         keys: &[StoreKey],
         read: impl Fn(Record) -> Option<T> + Sync,
     ) -> Result<Vec<T>> {
-        let (store, now, read) = (self.store()?, self.now(), &read);
+        let (store, now, read) = (self.store()?, self.now().by_slowest_clock(), &read);
         let mut all = Vec::with_capacity(keys.len());
         for keys in keys.chunks(READ_AT_ONCE) {
             patience.begin_step();

@@ -9,25 +9,26 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::token::random;
+use crate::random::Random;
 
 /// How much longer a request waits for its store.
 #[derive(Debug)]
 pub(crate) struct Patience {
     limit: Duration,
     spent_micros: AtomicU64,
+    random: Random,
     /// Whether each step has the whole time.
     by_steps: bool,
 }
 
 impl Patience {
-    pub(crate) fn new(limit: Duration) -> Self {
-        Self { limit, spent_micros: AtomicU64::new(0), by_steps: false }
+    pub(crate) fn new(limit: Duration, random: Random) -> Self {
+        Self { limit, spent_micros: AtomicU64::new(0), random, by_steps: false }
     }
 
     /// For work in steps whose number nobody knows: each of them has this long.
-    pub(crate) fn for_each_step(limit: Duration) -> Self {
-        Self { by_steps: true, ..Self::new(limit) }
+    pub(crate) fn for_each_step(limit: Duration, random: Random) -> Self {
+        Self { by_steps: true, ..Self::new(limit, random) }
     }
 
     /// A step begins. That of a request has no more time for it than is left.
@@ -53,7 +54,7 @@ impl Patience {
 
     /// Lets a moment pass before a failed verb is tried again; false if there is no time for it.
     pub(crate) async fn pause(&self, most: Duration) -> bool {
-        let pause = jittered(most);
+        let pause = jittered(most, &self.random);
         if self.left() <= pause {
             return false;
         }
@@ -110,6 +111,6 @@ impl Retry {
 }
 
 /// Something between nothing and `most`, so that requests that met once do not meet again.
-fn jittered(most: Duration) -> Duration {
-    most.mul_f64(f64::from(u32::from_le_bytes(random())) / f64::from(u32::MAX))
+fn jittered(most: Duration, random: &Random) -> Duration {
+    most.mul_f64(f64::from(u32::from_le_bytes(random.bytes())) / f64::from(u32::MAX))
 }

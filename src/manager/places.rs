@@ -19,7 +19,6 @@ use crate::clock::Timestamp;
 use crate::error::{Error, ErrorKind, Result};
 use crate::events::Event;
 use crate::record::{Arriving, AuthenticatedAt, Handle, Moved, Own, Record, RecordKind, Revision, Values};
-use crate::session::state::Held;
 use crate::store::{Created, FindBy, IndexEntry, Swap};
 use crate::token::StoreKey;
 
@@ -47,23 +46,23 @@ impl SessionManager {
     }
 
     /// Creates a pending record for what is to be `live`, or puts it over one that was left behind, and takes its place if
-    /// it needs one. Those that it replaces hold none.
+    /// it needs one. Those that are about to end hold none.
     pub(super) async fn reserve(
         &self,
         patience: &Patience,
         key: StoreKey,
         mut live: Record,
-        replaced: &[Held],
+        leaving: HashSet<Handle>,
         over: Option<Revision>,
     ) -> Result<Reserved> {
         let now = self.now();
         let mut pending = live.clone();
         pending.kind = RecordKind::Pending;
         pending.seen = now;
-        pending.revision = over.map_or(pending.revision, Revision::next);
+        pending.revision = over.map_or(pending.revision, |over| over.next_by(self.random()));
         let deadline = self.pending_deadline(now);
         (pending.idle_deadline, pending.absolute_deadline) = (deadline, deadline);
-        live.revision = pending.revision.next();
+        live.revision = pending.revision.next_by(self.random());
         let store = self.store()?;
         let there = match over {
             None => store.create(patience, &key, &pending, now).await? == Created::Created,
@@ -74,7 +73,7 @@ impl SessionManager {
         }
         let reserved = Reserved { key, pending, live };
         if self.needs_place(None, reserved.pending.user.as_deref())
-            && let Err(refused) = self.take_place(patience, &reserved.pending, replaced).await
+            && let Err(refused) = self.take_place(patience, &reserved.pending, leaving).await
         {
             self.give_up(patience, reserved).await;
             return Err(refused);
@@ -101,45 +100,58 @@ impl SessionManager {
     }
 
     /// Takes a place among the sessions of its user for a pending record.
-    pub(super) async fn take_place(&self, patience: &Patience, pending: &Record, replaced: &[Held]) -> Result<()> {
+    pub(super) async fn take_place(
+        &self,
+        patience: &Patience,
+        pending: &Record,
+        mut leaving: HashSet<Handle>,
+    ) -> Result<()> {
         let (Some((limit, policy)), Some(user)) = (self.settings().user_limit, &pending.user) else { return Ok(()) };
         let store = self.store()?;
         let key = StoreKey::of_user(user);
-        let spared: HashSet<Handle> =
-            replaced.iter().map(|held| held.record().handle).chain([pending.handle]).collect();
+        leaving.insert(pending.handle);
         let mut retry = Retry::new();
         loop {
             let now = self.now();
-            let meeting = store.load(patience, &key, now).await?;
+            // Where the clock is behind, what has expired here still holds its place.
+            let slowest = now.by_slowest_clock();
+            let meeting = store.load(patience, &key, slowest).await?;
             let arriving = match &meeting {
                 Some(record) => own(record).unwrap_or_default(),
                 None => Arriving::default(),
             };
             let found = self.records_of(patience, user).await?;
-            let mut holders = self.holders(patience, &found, &arriving).await?;
-            holders.retain(|handle, _| !spared.contains(handle));
+            let mut holders = self.holders(patience, &found, &arriving, now).await?;
+            holders.retain(|handle, _| !leaving.contains(handle));
             let surplus = (holders.len() + 1).saturating_sub(limit);
-            if surplus > 0 && policy == LimitPolicy::Refuse {
-                return Err(Error::new(
-                    ErrorKind::TooManySessions,
-                    format!("the user has {limit} sessions, and may not have more"),
-                ));
-            }
             if surplus > 0 {
-                let ended = self.end_oldest(patience, &found, &holders, surplus.min(MOST_ENDED)).await?;
-                if surplus <= MOST_ENDED {
+                let most = surplus.min(MOST_ENDED);
+                // What a clock that is ahead has written opens nothing, and keeps nobody out.
+                let closed = holders.values().filter(|entry| entry.created.max(entry.seen).is_ahead_of(now));
+                let mut gone: BTreeSet<_> = closed.map(|entry| entry.handle).take(most).collect();
+                if gone.is_empty() && policy == LimitPolicy::EndOldest {
+                    gone = self.oldest(patience, &holders, most).await?;
+                }
+                if gone.is_empty() {
+                    return Err(Error::new(
+                        ErrorKind::TooManySessions,
+                        format!("the user has {limit} sessions, and may not have more"),
+                    ));
+                }
+                self.end_holders(patience, &found, &gone).await?;
+                if surplus <= MOST_ENDED || policy == LimitPolicy::Refuse {
                     continue;
                 }
                 // By far too many, as where the limit is new: each login ends some, and none is refused for it.
-                holders.retain(|handle, _| !ended.contains(handle));
+                holders.retain(|handle, _| !gone.contains(handle));
             }
             let still = |handle: &Handle| *handle != pending.handle && holders.contains_key(handle);
             let mut next: Vec<Handle> = arriving.0.iter().copied().filter(still).collect();
             next.push(pending.handle);
             let next = self.meeting(meeting.as_ref(), &Arriving(next), now)?;
             let taken = match &meeting {
-                None => store.create(patience, &key, &next, now).await? == Created::Created,
-                Some(meeting) => store.swap(patience, &key, meeting.revision, &next, now).await? == Swap::Swapped,
+                None => store.create(patience, &key, &next, slowest).await? == Created::Created,
+                Some(meeting) => store.swap(patience, &key, meeting.revision, &next, slowest).await? == Swap::Swapped,
             };
             if taken {
                 return Ok(());
@@ -160,65 +172,69 @@ impl SessionManager {
         Ok(found)
     }
 
-    /// The sessions that hold a place, and when they began.
-    async fn holders(
+    /// The sessions that hold a place, each with the record that says so.
+    async fn holders<'a>(
         &self,
         patience: &Patience,
-        found: &[IndexEntry],
+        found: &'a [IndexEntry],
         arriving: &Arriving,
-    ) -> Result<BTreeMap<Handle, Timestamp>> {
+        now: Timestamp,
+    ) -> Result<BTreeMap<Handle, &'a IndexEntry>> {
         let of_kind = |kind| found.iter().filter(move |entry| entry.kind == kind);
-        let mut holders: BTreeMap<_, _> =
-            of_kind(RecordKind::Live).map(|entry| (entry.handle, entry.created)).collect();
+        let live = found.iter().filter(|entry| entry.is_live(now));
         let arrived = of_kind(RecordKind::Pending).filter(|entry| arriving.0.contains(&entry.handle));
-        holders.extend(arrived.map(|entry| (entry.handle, entry.created)));
+        let mut holders: BTreeMap<_, _> = live.chain(arrived).map(|entry| (entry.handle, entry)).collect();
         // A marker holds none: what it points to does. If that is gone, the session has ended.
         let pending: HashMap<_, _> = of_kind(RecordKind::Pending).map(|entry| (entry.key, entry)).collect();
         let renewed: HashSet<_> = pending.values().map(|entry| entry.handle).collect();
         let markers = of_kind(RecordKind::Moved).filter(|marker| renewed.contains(&marker.handle));
         let markers: Vec<_> = markers.map(|marker| marker.key).collect();
         for to in self.read_each(patience, &markers, |marker| own::<Moved>(&marker).map(|moved| moved.to)).await? {
-            holders.extend(pending.get(&to).map(|entry| (entry.handle, entry.created)));
+            holders.extend(pending.get(&to).map(|entry| (entry.handle, *entry)));
         }
         Ok(holders)
     }
 
-    /// Ends so many of the sessions that hold a place, the oldest login first; returns which.
-    async fn end_oldest(
+    /// So many of the sessions that hold a place: those of the oldest logins.
+    async fn oldest(
         &self,
         patience: &Patience,
-        found: &[IndexEntry],
-        holders: &BTreeMap<Handle, Timestamp>,
+        holders: &BTreeMap<Handle, &IndexEntry>,
         count: usize,
     ) -> Result<BTreeSet<Handle>> {
-        let evicted = |entry: &IndexEntry| {
-            self.events().tell(Event::Evicted { handle: entry.handle, user: entry.user.as_deref() });
-        };
-        let mut oldest: Vec<_> = holders.iter().map(|(handle, began)| (*began, *handle)).collect();
+        let mut logins = HashMap::new();
         if count <= MOST_ENDED_IN_TURN {
-            let live =
-                found.iter().filter(|entry| entry.kind == RecordKind::Live && holders.contains_key(&entry.handle));
+            let live = holders.values().filter(|entry| entry.kind == RecordKind::Live);
             let keys: Vec<_> = live.map(|entry| entry.key).collect();
             let login = |record: Record| own::<AuthenticatedAt>(&record).map(|at| (record.handle, at.0));
-            let logins: HashMap<_, _> = self.read_each(patience, &keys, login).await?.into_iter().collect();
-            oldest.iter_mut().for_each(|(since, handle)| *since = logins.get(handle).copied().unwrap_or(*since));
+            logins.extend(self.read_each(patience, &keys, login).await?);
         }
+        let since = |entry: &IndexEntry| logins.get(&entry.handle).copied().unwrap_or(entry.created);
+        let mut oldest: Vec<_> = holders.iter().map(|(handle, entry)| (since(entry), *handle)).collect();
         oldest.sort_unstable();
-        oldest.truncate(count);
-        let oldest: BTreeSet<_> = oldest.into_iter().map(|(_, handle)| handle).collect();
-        if count <= MOST_ENDED_IN_TURN {
-            for handle in &oldest {
+        Ok(oldest.into_iter().take(count).map(|(_, handle)| handle).collect())
+    }
+
+    /// Ends sessions that hold a place: a few wherever they went meanwhile, many as they were found.
+    async fn end_holders(&self, patience: &Patience, found: &[IndexEntry], gone: &BTreeSet<Handle>) -> Result<()> {
+        let evicted = |entry: &IndexEntry| self.evicted(entry);
+        if gone.len() <= MOST_ENDED_IN_TURN {
+            for handle in gone {
                 self.end_handle(patience, *handle, evicted).await?;
             }
-            return Ok(oldest);
+            return Ok(());
         }
-        let ending = found.iter().filter(|entry| oldest.contains(&entry.handle)).cloned();
+        let ending = found.iter().filter(|entry| gone.contains(&entry.handle)).cloned();
         let (markers, sessions): (Vec<_>, Vec<_>) = ending.partition(|entry| entry.kind == RecordKind::Moved);
         let mut ended = BTreeSet::new();
         self.end_entries(patience, &sessions, &evicted, &mut ended).await?;
         self.end_entries(patience, &markers, &evicted, &mut ended).await?;
         ended.iter().for_each(|handle| self.0.endings.over(*handle));
-        Ok(oldest)
+        Ok(())
+    }
+
+    pub(super) fn evicted(&self, entry: &IndexEntry) {
+        self.events().tell(Event::Evicted { handle: entry.handle, user: entry.user.as_deref() });
     }
 
     /// The record that the logins of a user meet at. It lives as long as any pending record of now does, and names nobody.
@@ -228,8 +244,11 @@ impl SessionManager {
         let deadline = self.pending_deadline(now);
         Ok(Record {
             kind: RecordKind::Pending,
-            revision: known.map_or_else(Revision::first, |known| known.revision.next()),
-            handle: known.map_or_else(Handle::random, |known| known.handle),
+            revision: match known {
+                Some(known) => known.revision.next_by(self.random()),
+                None => Revision::first_by(self.random()),
+            },
+            handle: known.map_or_else(|| Handle::random_by(self.random()), |known| known.handle),
             created: now,
             seen: now,
             idle_deadline: deadline,

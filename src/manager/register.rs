@@ -4,6 +4,8 @@
 //! another key, as a renewal does in a store: the new record is created as pending, the old one becomes a marker, the new
 //! one is promoted. So a cookie from before a login opens nothing after it, and whoever ends sessions ends these as any.
 
+use std::collections::HashSet;
+
 use super::backend::Keeper;
 use super::commit::{Work, ended};
 use super::open::moved;
@@ -54,13 +56,9 @@ impl SessionManager {
     /// still there.
     pub(super) async fn register_made(&self, patience: &Patience, work: &mut Work, made: &Made) -> Result<bool> {
         if !self.has_register() {
-            let ended = !work.ending.is_empty();
-            for held in work.ending.drain(..) {
-                self.events().destroyed(held.record());
-                self.0.endings.over(held.record().handle);
-            }
+            let ended = self.end_destroyed(patience, work, self.now()).await?;
             self.tell_made(work, made);
-            return Ok(ended);
+            return Ok(ended == Some(true));
         }
         let now = self.now();
         let base = work.held.as_ref().map(Held::record);
@@ -88,7 +86,7 @@ impl SessionManager {
         now: Timestamp,
     ) -> Result<bool> {
         self.0.sweeper.start(self);
-        let (key, live) = (key_of(record), entry_of(record)?);
+        let (key, live) = (key_of(record), self.entry_of(record)?);
         if !self.needs_place(None, record.user.as_deref()) {
             let ended = self.strike_out(patience, work, now).await?;
             if self.store()?.create(patience, &key, &live, now).await? == Created::AlreadyExists {
@@ -98,7 +96,7 @@ impl SessionManager {
             return Ok(ended);
         }
         // Before anything is ended: a login that is refused leaves the visitor's session as it was.
-        let reserved = self.reserve(patience, key, live, &work.ending, None).await?;
+        let reserved = self.reserve(patience, key, live, work.leaving(), None).await?;
         match self.strike_out(patience, work, now).await {
             Ok(ended) => {
                 self.take_up(patience, reserved).await?;
@@ -114,28 +112,18 @@ impl SessionManager {
 
     /// Ends what the request destroyed.
     async fn strike_out(&self, patience: &Patience, work: &mut Work, now: Timestamp) -> Result<bool> {
-        let mut any = false;
-        while let Some(held) = work.ending.last() {
-            let record = held.record();
-            if self.end(patience, key_of(record), record.handle, now).await? {
-                self.0.endings.over(record.handle);
-                self.events().destroyed(record);
-                any = true;
-            }
-            work.ending.pop();
-        }
-        Ok(any)
+        Ok(self.end_destroyed(patience, work, now).await? == Some(true))
     }
 
     async fn update_entry(&self, patience: &Patience, record: &Record, now: Timestamp) -> Result<()> {
-        let (store, key, entry) = (self.store()?, key_of(record), entry_of(record)?);
+        let (store, key, entry) = (self.store()?, key_of(record), self.entry_of(record)?);
         let mut retry = Retry::new();
         loop {
             let Some(known) = store.load(patience, &key, now).await?.filter(|known| known.kind == RecordKind::Live)
             else {
                 return Err(ended());
             };
-            let mut next = Record { revision: known.revision.next(), ..entry.clone() };
+            let mut next = Record { revision: known.revision.next_by(self.random()), ..entry.clone() };
             if known.absolute_deadline == entry.absolute_deadline {
                 // Another request with the same cookie may be ahead; a new lifetime counts from now in any case.
                 next.seen = entry.seen.max(known.seen);
@@ -155,7 +143,7 @@ impl SessionManager {
     /// A login: from the key of the visitor to that of the user.
     async fn move_entry(&self, patience: &Patience, base: &Record, record: &Record, now: Timestamp) -> Result<()> {
         let store = self.store()?;
-        let (from, to, live) = (key_of(base), key_of(record), entry_of(record)?);
+        let (from, to, live) = (key_of(base), key_of(record), self.entry_of(record)?);
         let over = match store.load(patience, &to, now).await? {
             None => None,
             // Left behind by a process that died: by now, whoever is alive has given up.
@@ -167,7 +155,7 @@ impl SessionManager {
             }
             Some(_) => return Err(ended()),
         };
-        let reserved = self.reserve(patience, to, live.clone(), &[], over).await?;
+        let reserved = self.reserve(patience, to, live.clone(), HashSet::new(), over).await?;
         let mut retry = Retry::new();
         loop {
             let known = store.load(patience, &from, now).await?.filter(|known| known.kind == RecordKind::Live);
@@ -201,6 +189,14 @@ impl SessionManager {
         }
     }
 
+    /// A record without what the visitor left in it.
+    fn entry_of(&self, sealed: &Record) -> Result<Record> {
+        let mut values = Values::from_stored(sealed.data.clone())?;
+        values.clear(Space::Application);
+        values.remove_own::<Flashes>();
+        Ok(Record { revision: Revision::first_by(self.random()), data: values.to_data(), ..sealed.clone() })
+    }
+
     /// Where a store knows of a sealed session, if one does.
     pub(crate) fn registered_at(&self, sealed: &Record) -> Option<StoreKey> {
         self.has_register().then(|| key_of(sealed))
@@ -209,12 +205,4 @@ impl SessionManager {
 
 fn key_of(sealed: &Record) -> StoreKey {
     StoreKey::of_sealed(sealed.handle, sealed.user.as_deref())
-}
-
-/// A record without what the visitor left in it.
-fn entry_of(sealed: &Record) -> Result<Record> {
-    let mut values = Values::from_stored(sealed.data.clone())?;
-    values.clear(Space::Application);
-    values.remove_own::<Flashes>();
-    Ok(Record { revision: Revision::first(), data: values.to_data(), ..sealed.clone() })
 }

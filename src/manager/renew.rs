@@ -5,6 +5,7 @@
 //! opens: before the marker the old ticket opens it as ever; after it, the next request with the old ticket follows (after
 //! a periodic renewal) or takes the renewal back (after an explicit one).
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use super::commit::{ended, taken};
@@ -17,7 +18,7 @@ use crate::record::{Moved, Record, RecordKind, RenewedAt, Values};
 use crate::session::state::{Renewal, Ticket};
 use crate::session::{ChangeLog, Draft};
 use crate::store::{Created, Swap};
-use crate::token::{NONCE_BYTES, StoreKey, Token, random};
+use crate::token::{NONCE_BYTES, StoreKey, Token};
 
 impl SessionManager {
     pub(super) async fn renew(
@@ -32,15 +33,15 @@ impl SessionManager {
         let store = self.store()?;
         let mut retry = Retry::new();
         loop {
-            let nonce: Option<[u8; NONCE_BYTES]> = (renewal == Renewal::Periodic).then(random);
-            let token = nonce.map_or_else(Token::random, |nonce| ticket.token.successor(&nonce));
+            let nonce: Option<[u8; NONCE_BYTES]> = (renewal == Renewal::Periodic).then(|| self.random().bytes());
+            let token = nonce.map_or_else(|| Token::random(self.random()), |nonce| ticket.token.successor(&nonce));
             let (pending, live) = self.renewed_records(&ticket.record, &mut draft, now)?;
             let new = Ticket::new(token, pending);
             if store.create(patience, &new.key, &new.record, now).await? == Created::AlreadyExists {
                 return Err(taken());
             }
             if self.needs_place(ticket.record.user.as_deref(), new.record.user.as_deref())
-                && let Err(refused) = self.take_place(patience, &new.record, &[]).await
+                && let Err(refused) = self.take_place(patience, &new.record, HashSet::new()).await
             {
                 store.delete(patience, &new.key, now).await?;
                 return Err(refused);
@@ -91,7 +92,7 @@ impl SessionManager {
         live.seen = now;
         let mut pending = live.clone();
         pending.kind = RecordKind::Pending;
-        live.revision = pending.revision.next();
+        live.revision = pending.revision.next_by(self.random());
         // Longer than its marker: as long as that one can be taken back, a missing pending record was revoked.
         let deadline = self.pending_deadline(now);
         (pending.idle_deadline, pending.absolute_deadline) = (deadline, deadline);
@@ -115,7 +116,7 @@ impl SessionManager {
         let deadline = self.marker_deadline(now);
         Ok(Record {
             kind: RecordKind::Moved,
-            revision: old.revision.next(),
+            revision: old.revision.next_by(self.random()),
             idle_deadline: deadline,
             absolute_deadline: deadline,
             data: values.to_data(),

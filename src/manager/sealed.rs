@@ -9,7 +9,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::events::{self, Refusal};
 use crate::record::{Handle, Record};
 use crate::sealed::{Found, MOST_CANDIDATES, Sealer, Unsealed};
-use crate::session::state::{Held, Open, Reply, Standing};
+use crate::session::state::{Beside, Held, Open, Reply, Standing};
 use crate::session::{Draft, Session};
 
 /// What a request made of its session.
@@ -26,16 +26,23 @@ struct Sealed {
     record: Record,
     draft: Draft,
     by_older_secret: bool,
+    is_ahead: bool,
 }
 
 impl SessionManager {
     /// Opens the session that a request brought; an empty one where it brought none that the seal holds for.
     pub(super) fn unseal_at_once(&self, sealer: &Sealer, session: &Session, open: &mut Open) {
-        let mut sealed = None;
+        let (mut sealed, mut ahead) = (None, Vec::new());
         open.cookie_sent = self.each_sealed(sealer, session, self.now(), |one| {
-            sealed = Some(one);
-            true
+            let opens = !one.is_ahead;
+            if opens {
+                sealed = Some(one)
+            } else {
+                ahead.push(one.record)
+            }
+            opens
         });
+        ahead.into_iter().for_each(|record| self.pass_over(open, Held::Sealed(record)));
         if let Some(sealed) = sealed {
             self.open_sealed(open, sealed);
         }
@@ -49,13 +56,22 @@ impl SessionManager {
             all.push(one);
             all.len() == MOST_CANDIDATES
         });
-        for sealed in all {
+        let mut all = all.into_iter();
+        while let Some(sealed) = all.next() {
+            if sealed.is_ahead {
+                self.pass_over(open, Held::Sealed(sealed.record));
+                continue;
+            }
             match Box::pin(self.entry(session.patience(), &sealed.record, now)).await? {
                 Entry::Live => {
                     self.open_sealed(open, sealed);
+                    open.beside.extend(all.map(|other| Beside::Seen(Held::Sealed(other.record))));
                     return Ok(());
                 }
-                Entry::Replaced => open.standing = Standing::Replaced,
+                Entry::Replaced => {
+                    open.standing = Standing::Replaced;
+                    open.beside.push(Beside::Seen(Held::Sealed(sealed.record)));
+                }
                 Entry::None => self.events().refused(Refusal::Expired),
             }
         }
@@ -82,8 +98,8 @@ impl SessionManager {
                 self.events().refused(Refusal::Expired);
                 return false;
             }
-            match Draft::of(&record, self.settings().record_limit) {
-                Ok(draft) => take(Sealed { record, draft, by_older_secret }),
+            match Draft::of_loaded(&record, self.settings().record_limit, now) {
+                Ok((draft, is_ahead)) => take(Sealed { record, draft, by_older_secret, is_ahead }),
                 Err(error) => {
                     self.events().unreadable(&error);
                     false
@@ -96,7 +112,7 @@ impl SessionManager {
         found != Found::Nothing
     }
 
-    fn open_sealed(&self, open: &mut Open, Sealed { record, draft, by_older_secret }: Sealed) {
+    fn open_sealed(&self, open: &mut Open, Sealed { record, draft, by_older_secret, .. }: Sealed) {
         self.events().loaded(&record);
         self.0.endings.lives_on(record.handle, record.expires());
         open.standing = Standing::Usable;
@@ -113,7 +129,7 @@ impl SessionManager {
         session: &Session,
         work: &mut Work,
     ) -> Result<Outcome> {
-        if !work.ending.is_empty() && !work.can_issue {
+        if (!work.ending.is_empty() || !work.beside.is_empty()) && !work.can_issue {
             return Err(needs_cookie());
         }
         let made = self.make_anew(work)?;
@@ -149,7 +165,7 @@ impl SessionManager {
         let now = self.now();
         let record = match &work.held {
             None if !work.begins() => return Ok(Made::Nothing),
-            None => self.first_record(work, Handle::random(), now)?,
+            None => self.first_record(work, Handle::random_by(self.random()), now)?,
             Some(held) => {
                 let base = held.record();
                 let changed = work.draft.differs_from(base) || work.log.clears() || work.renewal.is_some();

@@ -8,7 +8,7 @@ use tokio::task::JoinHandle;
 
 use super::SessionManager;
 use crate::events;
-use crate::token::random;
+use crate::random::Random;
 
 /// A task that sweeps for as long as its manager is in use: begun with the first session, ended with the manager.
 #[derive(Debug, Default)]
@@ -28,10 +28,10 @@ impl Sweeper {
             return;
         }
         let Ok(runtime) = Handle::try_current() else { return };
-        let engine = Arc::downgrade(&manager.0);
+        let (engine, random) = (Arc::downgrade(&manager.0), manager.random().clone());
         *task = Some(runtime.spawn(async move {
             loop {
-                tokio::time::sleep(jittered(interval)).await;
+                tokio::time::sleep(jittered(interval, &random)).await;
                 let Some(engine) = engine.upgrade() else { return };
                 let manager = SessionManager(engine);
                 // An error is no reason to stop.
@@ -56,7 +56,7 @@ impl Drop for Sweeper {
 }
 
 /// Between three and five quarters, so that processes on one store do not sweep in step.
-fn jittered(interval: Duration) -> Duration {
-    let factor = 0.75 + f64::from(u16::from_le_bytes(random())) / f64::from(u16::MAX) / 2.0;
+fn jittered(interval: Duration, random: &Random) -> Duration {
+    let factor = 0.75 + f64::from(u16::from_le_bytes(random.bytes())) / f64::from(u16::MAX) / 2.0;
     Duration::try_from_secs_f64(interval.as_secs_f64() * factor).unwrap_or(interval)
 }

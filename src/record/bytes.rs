@@ -76,15 +76,19 @@ impl Record {
     /// # Ok(()) }
     /// ```
     pub fn encode(&self) -> Vec<u8> {
-        let mut bytes = Vec::with_capacity(HEAD + self.user.as_ref().map_or(0, |user| user.len()) + self.data.len());
+        let mut bytes = Vec::with_capacity(self.encoded_len());
         self.parts(|part| bytes.extend_from_slice(part));
         bytes
     }
 
+    /// How many bytes the encoded form has.
+    pub(crate) fn encoded_len(&self) -> usize {
+        HEAD + self.user.as_ref().map_or(0, |user| user.len()) + self.data.len()
+    }
+
     /// The same behind something else, to be shared.
     pub(crate) fn encode_behind(&self, front: &[u8]) -> Arc<[u8]> {
-        let user = self.user.as_ref().map_or(0, |user| user.len());
-        let length = front.len() + HEAD + user + self.data.len();
+        let length = front.len() + self.encoded_len();
         // Room first, which is then written to: bytes that are there already would have to be copied.
         let mut all: Arc<[u8]> = std::iter::repeat_n(0, length).collect();
         if let Some(mut rest) = Arc::get_mut(&mut all) {

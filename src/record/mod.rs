@@ -5,10 +5,9 @@ mod own;
 mod values;
 
 use std::fmt;
-use std::hash::{BuildHasher, RandomState};
 use std::str::FromStr;
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::SystemTime;
 
 use base64::Engine;
 use base64::display::Base64Display;
@@ -21,7 +20,7 @@ pub(crate) use values::{Space, Values};
 
 use crate::clock::Timestamp;
 use crate::error::{Error, ErrorKind, Result};
-use crate::token::random;
+use crate::random::{Random, random, tag};
 
 /// The longest user identifier, in bytes: enough for an e-mail address (254) or an OpenID Connect subject (255).
 pub const MAX_USER_BYTES: usize = 512;
@@ -218,13 +217,16 @@ impl Revision {
     pub fn next(self) -> Self {
         Self { counter: self.counter.wrapping_add(1), tag: tag() }
     }
-}
 
-/// A tag is no secret: it has to differ from the tags of other attempts to write the same record, in other threads and
-/// processes, a fork of this one too. So it is a keyed hash of the time, which costs no system call.
-fn tag() -> u64 {
-    let nanoseconds = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos();
-    RandomState::new().hash_one(nanoseconds)
+    /// [`first`](Self::first), with a tag of this source.
+    pub(crate) fn first_by(random: &Random) -> Self {
+        Self { counter: 1, tag: random.tag() }
+    }
+
+    /// [`next`](Self::next), with a tag of this source.
+    pub(crate) fn next_by(self, random: &Random) -> Self {
+        Self { counter: self.counter.wrapping_add(1), tag: random.tag() }
+    }
 }
 
 /// A session's public name: 128 random bits, for device lists, logs and revocation.
@@ -252,6 +254,11 @@ impl Handle {
     /// ```
     pub fn random() -> Self {
         Self(random())
+    }
+
+    /// [`random`](Self::random), from this source.
+    pub(crate) fn random_by(random: &Random) -> Self {
+        Self(random.bytes())
     }
 
     /// The handle of these bytes, as a store reads it back.

@@ -39,14 +39,14 @@ impl Values {
         codec::encoded(&value.to_stored(), |bytes| self.set(Space::Own, T::FIELD, bytes, limit))
     }
 
-    /// Refuses values of which a field of ours cannot be read, so that no later call of the session meets it.
-    pub(crate) fn check_own(&self) -> Result<()> {
+    /// Refuses values of which a field of ours cannot be read, so that no later call of the session meets it. Returns when
+    /// its user logged in.
+    pub(crate) fn check_own(&self) -> Result<Option<AuthenticatedAt>> {
         self.own::<Lifetime>()?;
         self.own::<RenewedAt>()?;
-        self.own::<AuthenticatedAt>()?;
         self.own::<Flashes>()?;
         self.own::<Note>()?;
-        Ok(())
+        self.own::<AuthenticatedAt>()
     }
 
     pub(crate) fn remove_own<T: Own>(&mut self) -> bool {

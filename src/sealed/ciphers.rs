@@ -12,7 +12,7 @@ use hmac::{Hmac, Mac};
 use sha2::Sha256;
 use zeroize::Zeroizing;
 
-use crate::token::random;
+use crate::random::random;
 
 pub(super) const SALT: usize = 16;
 

@@ -253,9 +253,9 @@ mod tests {
     use super::*;
     use crate::clock::Timestamp;
     use crate::cookie::CookieConfig;
+    use crate::random::random;
     use crate::record::{Data, Handle, RecordKind, Revision};
     use crate::sealed::Secrets;
-    use crate::token::random;
 
     fn record(bytes: usize) -> Record {
         // Not to be compressed.

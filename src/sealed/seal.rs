@@ -18,7 +18,7 @@ use hmac::Mac;
 use super::Form;
 use super::ciphers::SALT;
 use super::secrets::{Keys, Secrets};
-use crate::token::random;
+use crate::random::random;
 
 const HEAD: usize = 1 + 4;
 const NONCE: usize = 12;

@@ -10,7 +10,7 @@ use zeroize::Zeroizing;
 use super::ciphers::Ciphers;
 use crate::error::ConfigError;
 use crate::events;
-use crate::token::random;
+use crate::random::random;
 
 /// The shortest secret, in bytes: as long as the keys that are derived from it.
 const SHORTEST: usize = 32;

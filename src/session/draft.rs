@@ -28,6 +28,15 @@ impl Draft {
         Ok(Self { values, user: record.user.clone(), absolute_deadline: None, limit })
     }
 
+    /// The same, and whether the record tells of a future that no clock that is right can know: it was written by a host
+    /// whose clock was ahead, and its deadlines and logins mean nothing.
+    pub(crate) fn of_loaded(record: &Record, limit: usize, now: Timestamp) -> Result<(Self, bool)> {
+        let values = Values::from_stored(record.data.clone())?;
+        let login = values.check_own()?.map_or(record.created, |at| at.0);
+        let is_ahead = record.created.max(record.seen).max(login).is_ahead_of(now);
+        Ok((Self { values, user: record.user.clone(), absolute_deadline: None, limit }, is_ahead))
+    }
+
     /// The same of a record that this request has read or written itself.
     pub(crate) fn trusted(record: &Record, limit: usize) -> Self {
         let values = Values::Shared(record.data.clone());

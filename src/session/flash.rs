@@ -5,7 +5,6 @@ use serde::{Deserialize, Serialize};
 use super::Session;
 use crate::error::Result;
 use crate::record::{Flashes, WaitingFlash};
-use crate::token::random;
 
 /// A message that one request leaves for the next.
 ///
@@ -47,7 +46,7 @@ impl Session {
     // behaviours 126 and 127
     #[doc(alias = "message")]
     pub fn flash(&self, kind: impl Into<String>, text: impl Into<String>) -> Result<()> {
-        let number = u64::from_le_bytes(random());
+        let number = u64::from_le_bytes(self.manager().random().bytes());
         let waiting = WaitingFlash { number, flash: Flash { kind: kind.into(), text: text.into() } };
         self.write(|open| {
             open.run(move |draft| {

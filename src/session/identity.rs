@@ -13,6 +13,11 @@ impl Session {
     /// If another user was logged in, that session ends and a new one begins, so that nothing of theirs is left.
     /// A request that was under way with the old ticket gets nothing of the new session.
     ///
+    /// With a token that another login or [`renew`](Session::renew) replaced a moment ago, as after a double click on 'sign
+    /// in', it begins a session of its own. That has the application's values of before, unless they were another user's.
+    /// Where a user may have [so many sessions](crate::SessionManagerBuilder::sessions_per_user), it takes the place of the
+    /// user's session that the token was replaced by.
+    ///
     /// # Errors
     ///
     /// As for [`set`](Session::set); [`Encode`](ErrorKind::Encode) if the user is empty, and
@@ -38,16 +43,19 @@ impl Session {
             return self.login_transient(user);
         }
         let (now, default) = (self.manager().now(), *self.manager().lifetime());
-        self.write_ticket(|open| {
+        self.with(|open| {
+            open.begin_login()?;
             if open.draft.user.as_ref().is_some_and(|known| *known != user) {
                 open.destroy();
             }
             let deadline = open.lifetime(&default)?.absolute_deadline(now);
-            open.run(move |draft| {
+            let draft = open.login_draft(&user);
+            open.run_on(draft, move |draft| {
                 draft.user = Some(Arc::clone(&user));
                 draft.absolute_deadline = Some(deadline);
                 draft.values.set_own(&AuthenticatedAt(now), draft.limit())
             })?;
+            open.begin_anew();
             open.renewal = Some(Renewal::Explicit);
             Ok(())
         })
@@ -151,12 +159,13 @@ impl Session {
     }
 
     /// Ends the session: its values, its record and its cookie are gone with this response. What is set afterwards, in
-    /// the same request, begins a new session with a new token.
+    /// the same request, begins a new session with a new token. If the request brought several tokens, as two cookies of the
+    /// name, it ends the sessions of all of them. A token that was replaced a moment ago ends the session that it was replaced
+    /// by: ending is always the safe direction.
     ///
     /// # Errors
     ///
-    /// [`NotLoaded`](ErrorKind::NotLoaded), and [`ReadOnly`](ErrorKind::ReadOnly) while the store is away or if the request
-    /// came with a ticket that was just replaced: that one has no power any more, not even to end what it was replaced by.
+    /// [`NotLoaded`](ErrorKind::NotLoaded), and [`ReadOnly`](ErrorKind::ReadOnly) while the store is away.
     /// [`NeedsCookie`](ErrorKind::NeedsCookie) after the response head, if the session is in a sealed cookie.
     ///
     /// ```
@@ -170,7 +179,7 @@ impl Session {
     pub fn destroy(&self) -> Result<()> {
         self.with(|open| {
             open.check_endable()?;
-            open.destroy();
+            open.sign_out();
             Ok(())
         })
     }
@@ -193,7 +202,7 @@ impl Session {
     pub fn handle(&self) -> Result<Option<Handle>> {
         self.with(|open| {
             if open.handle.is_none() && !open.log.is_empty() {
-                open.handle = Some(Handle::random());
+                open.handle = Some(Handle::random_by(self.manager().random()));
             }
             Ok(open.handle)
         })

@@ -64,7 +64,7 @@ struct Inner {
 
 impl Session {
     pub(crate) fn new(manager: SessionManager, head: impl RequestHead) -> Self {
-        let patience = Patience::new(manager.store_timeout());
+        let patience = manager.new_patience();
         let inner = Mutex::new(Inner { open: None, sent: false });
         Self(Arc::new(Shared { manager, gate: tokio::sync::Mutex::new(()), patience, inner, head }))
     }
@@ -133,6 +133,7 @@ impl Session {
         {
             let mut inner = self.lock();
             open.sent = inner.sent;
+            open.arrived = open.standing;
             inner.open.get_or_insert(open);
         }
         self.manager().begun();

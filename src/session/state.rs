@@ -43,6 +43,14 @@ impl Held {
     }
 }
 
+/// What a request brought beside the session that it opened.
+#[derive(Debug, Clone)]
+pub(crate) enum Beside {
+    /// A token that was not looked up, because another one opened a session.
+    Unseen(Token),
+    Seen(Held),
+}
+
 /// How the ticket travels; it leaves by the channel that it came in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Channel {
@@ -56,6 +64,8 @@ pub(crate) enum Standing {
     Usable,
     /// The ticket was replaced a moment ago: the response with the new one is on its way.
     Replaced,
+    /// The session was written by a host whose clock is ahead: neither its deadlines nor its login can be believed.
+    Ahead,
     /// The store is away, and the application chose to go on.
     Outage,
     /// Another request ended the session.
@@ -97,6 +107,8 @@ pub(crate) struct Open {
     /// Whether the request came with the cookie, good or bad.
     pub(crate) cookie_sent: bool,
     pub(crate) standing: Standing,
+    /// The standing that the tokens of the request gave it.
+    pub(crate) arrived: Standing,
     pub(crate) draft: Draft,
     pub(crate) log: ChangeLog,
     /// Counts changes, so that a closure that ran without the lock can tell whether it saw the latest.
@@ -110,6 +122,9 @@ pub(crate) struct Open {
     pub(crate) handle: Option<Handle>,
     pub(crate) renewal: Option<Renewal>,
     pub(crate) ending: Vec<Held>,
+    pub(crate) beside: Vec<Beside>,
+    /// Whether what is beside ends with the session.
+    pub(crate) ends_beside: bool,
     pub(crate) transient: Transient,
     pub(crate) flashing: Flashing,
     /// Whether this request used the session, as opposed to asking how long it lives.
@@ -131,6 +146,7 @@ impl Open {
             channel: Channel::Cookie,
             cookie_sent: false,
             standing: Standing::Usable,
+            arrived: Standing::Usable,
             draft: Draft::empty(limit),
             log: ChangeLog::default(),
             generation: 0,
@@ -140,6 +156,8 @@ impl Open {
             handle: None,
             renewal: None,
             ending: Vec::new(),
+            beside: Vec::new(),
+            ends_beside: false,
             transient: Transient::default(),
             flashing: Flashing::default(),
             active: false,
@@ -272,7 +290,15 @@ impl Open {
 
     /// Makes a change to the draft, all of it or nothing, and notes it.
     pub(crate) fn run(&mut self, change: impl Fn(&mut Draft) -> Result<()> + Send + 'static) -> Result<()> {
-        let mut draft = self.draft.clone();
+        self.run_on(self.draft.clone(), change)
+    }
+
+    /// The same on another draft, which takes the place of this one.
+    pub(crate) fn run_on(
+        &mut self,
+        mut draft: Draft,
+        change: impl Fn(&mut Draft) -> Result<()> + Send + 'static,
+    ) -> Result<()> {
         change(&mut draft)?;
         self.accept(draft, change);
         Ok(())
@@ -283,6 +309,59 @@ impl Open {
         self.draft = draft;
         self.log.run(Box::new(change));
         self.generation += 1;
+    }
+
+    /// Notes the tokens that were not looked up.
+    pub(crate) fn leave_beside(&mut self, tokens: &mut [Option<(Channel, Token)>]) {
+        let unseen = tokens.iter_mut().filter_map(Option::take);
+        self.beside.extend(unseen.map(|(_, token)| Beside::Unseen(token)));
+    }
+
+    /// Ends the session with the next commit, and all else that the request's tokens lead to.
+    pub(crate) fn sign_out(&mut self) {
+        self.destroy();
+        self.ends_beside = true;
+        self.begin_anew();
+    }
+
+    /// Whether the token that the request came with has no power over its session any more but to end it.
+    fn is_cut_off(&self) -> bool {
+        matches!(self.standing, Standing::Replaced | Standing::Ahead)
+    }
+
+    /// Lets a request write whose token was cut off: what it writes begins another session.
+    pub(crate) fn begin_anew(&mut self) {
+        if self.is_cut_off() {
+            self.standing = Standing::Usable;
+        }
+    }
+
+    /// What a login begins with: the session as it is, or where its token was replaced, what the application kept in it
+    /// until then, unless that was another user's.
+    pub(crate) fn login_draft(&self, user: &str) -> Draft {
+        let replaced = self.beside.iter().find_map(|beside| match beside {
+            Beside::Seen(held) if self.standing == Standing::Replaced => Some(held.record()),
+            _ => None,
+        });
+        let Some(replaced) = replaced else { return self.draft.clone() };
+        let mut draft = Draft::empty(self.draft.limit());
+        if replaced.user.as_deref().is_none_or(|known| known == user)
+            && let Ok(known) = Draft::of(replaced, self.draft.limit())
+        {
+            draft.values = known.values;
+            draft.values.clear(Space::Own);
+        }
+        draft
+    }
+
+    /// The session that the token of the request was replaced by, or that is not believed, as long as the request has none
+    /// of its own.
+    pub(crate) fn successor(&self) -> Option<Handle> {
+        let cut_off = self.held.is_none() && matches!(self.arrived, Standing::Replaced | Standing::Ahead);
+        self.beside.iter().find_map(|beside| match beside {
+            Beside::Seen(held) if cut_off => Some(held.record().handle),
+            _ => None,
+        })
     }
 
     /// Ends the session with the next commit; what is written from here on begins a new one.
@@ -296,6 +375,10 @@ impl Open {
     /// Forgets what is not committed.
     pub(crate) fn discard(&mut self) {
         let held = self.ending.drain(..).next().or_else(|| self.held.take());
+        self.ends_beside = false;
+        if held.is_none() && self.standing == Standing::Usable {
+            self.standing = self.arrived;
+        }
         self.forget();
         self.hold(held);
         let draft = self.held_draft();
@@ -314,7 +397,8 @@ impl Open {
 
     pub(crate) fn has_changes(&self) -> bool {
         // Where the draft is being made anew, the changes are with whoever makes it.
-        self.stale || !self.log.is_empty() || self.renewal.is_some() || !self.ending.is_empty()
+        let ends = !self.ending.is_empty() || (self.ends_beside && !self.beside.is_empty());
+        self.stale || !self.log.is_empty() || self.renewal.is_some() || ends
     }
 
     /// What every read needs; it is activity.
@@ -338,19 +422,31 @@ impl Open {
         if self.sent { Err(needs_cookie()) } else { Ok(()) }
     }
 
+    /// What a login needs: it proves who the visitor is, so it does not matter what became of their token.
+    pub(crate) fn begin_login(&mut self) -> Result<()> {
+        if self.is_cut_off() && !self.sent {
+            return self.begin_read();
+        }
+        self.begin_write_ticket()
+    }
+
     pub(crate) fn check_not_ended(&self) -> Result<()> {
         match self.standing {
             Standing::Ended => Err(Error::new(ErrorKind::Ended, "another request ended this session")),
-            Standing::Failed | Standing::Usable | Standing::Replaced | Standing::Outage => Ok(()),
+            _ => Ok(()),
         }
     }
 
-    /// As [`check_writable`](Self::check_writable), for the end of the session: a sealed one ends with its cookie.
+    /// As [`check_writable`](Self::check_writable), for the end of the session: a sealed one ends with its cookie. A token
+    /// that was cut off may still end what it was replaced by, for that is always the safe direction.
     pub(crate) fn check_endable(&self) -> Result<()> {
         // Whoever was told that it is over has no power over what came after it.
         self.check_not_ended()?;
-        let needs = matches!(self.held, Some(Held::Sealed(_)));
-        if self.sent && needs { Err(needs_cookie()) } else { self.check_writable() }
+        let seen = self.beside.iter().any(|beside| matches!(beside, Beside::Seen(Held::Sealed(_))));
+        if self.sent && (seen || matches!(self.held, Some(Held::Sealed(_)))) {
+            return Err(needs_cookie());
+        }
+        if self.is_cut_off() { Ok(()) } else { self.check_writable() }
     }
 
     /// What was said not to be kept is not kept later.
@@ -365,6 +461,10 @@ impl Open {
         let why = match self.standing {
             Standing::Replaced => {
                 "this ticket was replaced a moment ago; the visitor's next request brings the new one"
+            }
+            Standing::Ahead => {
+                "this session was written by a host whose clock is ahead of this one's; set the clocks right, or let the \
+                 visitor log in again"
             }
             Standing::Outage => "the session store is away, so nothing can be kept",
             Standing::Failed => return self.check_keepable(),

@@ -42,8 +42,9 @@ pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 ///
 /// - Each verb is atomic for its key, among all threads, processes and hosts that share the store. No verb touches two keys.
 /// - An expired record is absent for every verb, whether or not it has been swept. At `now == expires()` it has expired.
-/// - Every verb is told the time as `now`. What the store itself does about expiry is garbage collection: it may be
-///   late, never early.
+/// - Every verb is told the time as `now`, by the clock of its host. What the store itself does about expiry is garbage
+///   collection: it is [ten minutes](Timestamp::MAX_SKEW) late, because hosts whose clocks are behind still use the
+///   record.
 /// - Once a verb has answered, every later call sees its effect, whoever makes it.
 /// - A failure is an error of the kind [`Unavailable`](crate::ErrorKind::Unavailable) or another one that fits, and never
 ///   an absent record. After one, the verb may have taken effect or not: the engine finds out by the revision.
@@ -210,7 +211,14 @@ pub trait SessionIndex: Send + Sync {
         })
     }
 
-    /// Deletes what has expired, in steps that keep nobody waiting, and answers how many records that were.
+    /// Deletes what expired at least [ten minutes](Timestamp::MAX_SKEW) before `now`, in steps that keep nobody
+    /// waiting, and returns how many records that were.
+    ///
+    /// A host whose clock is behind still uses what has expired by a clock that is ahead, so a sweep goes by the
+    /// slowest clock that there may be ([`Timestamp::by_slowest_clock`]). It alone deletes what has expired: no other
+    /// method forgets a record, or its entry in an index, as long as the record exists. All of them treat it as absent
+    /// from its deadline on, by the `now` that they are told. The only exception is a full store that no other host
+    /// shares, which may delete at once what has expired by the clock of its host.
     fn sweep<'a>(&'a self, now: Timestamp) -> BoxFuture<'a, Result<u64>>;
 
     /// When the sessions of these handles expire, as of one instant for each of them. Those that are over, or never were,
@@ -248,6 +256,8 @@ pub trait SessionIndex: Send + Sync {
                     })
                 });
                 expiries.extend(all_of(questions.collect()).await?.into_iter().flatten());
+                // A store that answers at once would let nobody else go on.
+                tokio::task::yield_now().await;
             }
             Ok(expiries)
         })
@@ -257,9 +267,10 @@ pub trait SessionIndex: Send + Sync {
     /// is deleted. A word too many costs a question. A word that was lost costs time, because the sessions that are waited
     /// for are asked for every half minute all the same.
     ///
-    /// The future says [`Listening`](Announcement::Listening) first, once no delete can be missed any more; it goes on for
-    /// as long as it hears of them, and fails when it does no longer. Then it is begun again. A store that announces nothing,
-    /// as by default, is asked more often instead.
+    /// The future says [`Listening`](Announcement::Listening) first, once no delete can be missed any more; it goes on
+    /// for as long as it hears of them, and fails when it does no longer, within three quarters of a second: a network
+    /// may lose a connection without a word, so one that only listens has to be tried. Then it is begun again, and the
+    /// store is asked meanwhile. A store that announces nothing, as by default, is asked more often instead.
     fn announcements<'a>(
         &'a self,
         tell: &'a (dyn Fn(Announcement) + Send + Sync),

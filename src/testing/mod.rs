@@ -67,3 +67,5 @@ pub use fault::{Paused, Verb, When};
 pub use session::{SessionBuilder, session};
 pub use store::FaultStore;
 pub use visitor::{CookieChange, Visitor};
+
+pub use crate::random::Randomness;

@@ -22,8 +22,9 @@ const STEP: Duration = Duration::from_secs(60);
 /// What a session may take of the file, with its share of pages that are not full: measured are less than 500 bytes.
 const BYTES: u64 = 600;
 
-/// At no time are there more sessions than live and than wait for the next sweep.
-const MOST: u64 = BATCH * (LIFE as u64 + 1) * BYTES;
+/// At no time are there more sessions than live, than expired less than ten minutes ago, and than wait for the next
+/// sweep.
+const MOST: u64 = BATCH * (LIFE as u64 + Timestamp::MAX_SKEW.as_secs() / STEP.as_secs() + 1) * BYTES;
 
 /// What the log may have: its limit, and as much again while a sweep is under way.
 const MOST_OF_LOG: u64 = 64 * MEBIBYTE;
@@ -55,6 +56,8 @@ pub(crate) fn run(arguments: &mut Arguments) -> Result {
                 say(&format!("{begun} begun, {swept} swept, {file} bytes, log {log} bytes, {seconds} s"));
             }
         }
+        // What expired in the last ten minutes.
+        swept += store.sweep(now + Timestamp::MAX_SKEW).await?;
         let live = store.count(now).await?;
         let expected = BATCH * u64::from(LIFE - 1).min(batches);
         if (live, swept + live) != (expected, batches * BATCH) {

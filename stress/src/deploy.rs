@@ -24,7 +24,7 @@ const STEP: &str = "
     ALTER TABLE sessions ADD COLUMN device TEXT;
     UPDATE sessions SET device = 'phone';
     UPDATE versions SET oldest_reader = 1;
-    PRAGMA user_version = 2;
+    PRAGMA user_version = 3;
     COMMIT;
 ";
 
@@ -41,7 +41,7 @@ pub(crate) fn run(arguments: &mut Arguments) -> Result {
     })?;
     let count = INCREMENTS.to_string();
     let this_version = || -> Result<Worker> {
-        let arguments = [&*count, path].into_iter().chain(cookies.iter().map(String::as_str));
+        let arguments = ["local", &*count, path].into_iter().chain(cookies.iter().map(String::as_str));
         let mut worker = Worker::start("increments", arguments)?;
         worker.line()?.ok_or("a process ended before it began")?;
         Ok(worker)
@@ -80,7 +80,7 @@ pub(crate) fn run(arguments: &mut Arguments) -> Result {
         [],
         |row| Ok((row.get(0)?, row.get(1)?)),
     )?;
-    if (version, kept) != (2, SESSIONS as i64) {
+    if (version, kept) != (3, SESSIONS as i64) {
         return Err(format!("of the next version's tables version {version} and {kept} values are left").into());
     }
     say("this version and the next worked on one file, and neither lost what is the other's");

@@ -6,6 +6,7 @@ mod deploy;
 mod increments;
 mod kills;
 mod place;
+mod reads;
 mod records;
 mod soak;
 mod visitors;
@@ -26,6 +27,12 @@ const COMMANDS: &[Command] = &[
         run: increments::run,
     },
     Command {
+        name: "reopened",
+        usage: "[PATH]",
+        about: "the same on a shared folder, with 4,000 increments, while each process opens the file again and again",
+        run: increments::run_reopened,
+    },
+    Command {
         name: "kills",
         usage: "[PATH] [--rounds 100]",
         about: "processes that write are killed, and all that was acknowledged is there",
@@ -42,6 +49,12 @@ const COMMANDS: &[Command] = &[
         usage: "[PATH] [--sessions 1000000]",
         about: "very many sessions with short lives do not make the file grow",
         run: churn::run,
+    },
+    Command {
+        name: "reads",
+        usage: "[PATH]",
+        about: "how long a read takes on a worker of a runtime, on the only one, and elsewhere",
+        run: reads::run,
     },
     Command {
         name: "soak",

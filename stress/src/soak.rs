@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use cloakroom::{FileStore, Lifetime, SessionManager};
+use cloakroom::{FileStore, Lifetime, SessionIndex, SessionManager, Timestamp};
 
 use crate::arguments::Arguments;
 use crate::place::{MEBIBYTE, Place};
@@ -121,14 +121,13 @@ pub(crate) fn work(arguments: &mut Arguments) -> Result {
     visitors::run(async {
         let store = Arc::new(FileStore::open(path).await?);
         let builder = |store: &Arc<FileStore>| {
-            // Markers of renewals go soon, so that the file is as large as it gets within the warm-up.
-            let builder = SessionManager::builder(Arc::clone(store)).sweep_every(SWEEP);
+            let builder = SessionManager::builder(Arc::clone(store)).without_sweeper();
             builder.grace(Duration::from_secs(1)).longest_request(Duration::from_secs(8))
         };
         let keeping = builder(&store).build()?;
         let forgetting = builder(&store).lifetime(Lifetime::default().idle(LIFE)).build()?;
         let counts = Arc::new(Counts::default());
-        let mut tasks = Vec::new();
+        let mut tasks = vec![visitors::spawn(sweep(store, until))];
         for number in 0..VISITORS {
             let name = format!("{}-{number}", std::process::id());
             let visitor = Visitor {
@@ -169,6 +168,15 @@ struct Counts {
 
 fn count(counter: &AtomicU64) {
     counter.fetch_add(1, Ordering::Relaxed);
+}
+
+/// Deletes at once what has expired, as there is one clock: so the file is as large as it gets within the warm-up.
+async fn sweep(store: Arc<FileStore>, until: Instant) -> Result {
+    while Instant::now() < until {
+        tokio::time::sleep(SWEEP).await;
+        store.sweep(Timestamp::now() + Timestamp::MAX_SKEW).await?;
+    }
+    Ok(())
 }
 
 /// Reads one session without a pause, so that there is hardly a moment at which nobody reads.

@@ -16,6 +16,12 @@ fn increments_of_several_processes_all_count() {
     stress(&["increments"]);
 }
 
+/// A second store of the same process releases no lock of the first.
+#[test]
+fn increments_count_while_each_process_opens_the_file_again_and_again() {
+    stress(&["reopened"]);
+}
+
 #[test]
 fn what_was_acknowledged_survives_a_kill() {
     stress(&["kills", "--rounds", "100"]);

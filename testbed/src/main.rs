@@ -14,12 +14,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Parser;
-use cloakroom::SessionManager;
+use cloakroom::{SessionManager, SessionStore};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
 use options::Options;
-use store::Stats;
+use store::{Opened, Stats};
 
 /// How long requests under way may take once the server was told to end.
 const LAST_REQUESTS: Duration = Duration::from_secs(5);
@@ -27,6 +27,7 @@ const LAST_REQUESTS: Duration = Duration::from_secs(5);
 /// What all handlers share.
 struct App {
     sessions: SessionManager,
+    store: Option<Arc<dyn SessionStore>>,
     stats: Arc<Stats>,
     /// Threads that serve.
     workers: usize,
@@ -58,8 +59,8 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
 
 async fn serve(options: &Options) -> Result<(), Box<dyn Error>> {
     let stats = Arc::new(Stats::default());
-    let backend = store::open(options, &stats).await?;
-    let app = Arc::new(App { sessions: options.manager(backend)?, stats, workers: options.workers() });
+    let Opened { backend, store } = store::open(options, &stats).await?;
+    let app = Arc::new(App { sessions: options.manager(backend)?, store, stats, workers: options.workers() });
     let (stop, give_up) = (stop_signal()?, stop_signal()?);
     tokio::select! {
         served = options.framework.serve(app, &options.listen, stop) => Ok(served?),

@@ -12,19 +12,26 @@ use serde_json::{Value, json};
 
 use crate::options::Options;
 
+/// Where the sessions are.
+pub(crate) struct Opened {
+    pub(crate) backend: Backend,
+    /// The store behind it, unless all is in the cookies.
+    pub(crate) store: Option<Arc<dyn SessionStore>>,
+}
+
 /// Opens the store that the options name.
-pub(crate) async fn open(options: &Options, stats: &Arc<Stats>) -> Result<Backend, Box<dyn Error>> {
+pub(crate) async fn open(options: &Options, stats: &Arc<Stats>) -> Result<Opened, Box<dyn Error>> {
     match &*options.store {
-        "cookie:" => Ok(sealed(options)?.into()),
-        url => Ok(counting(store_from_url(url).await?, stats)),
+        "cookie:" => Ok(sealed(options)?),
+        url => {
+            let store = store_from_url(url).await?;
+            let counting = Counting { store: Arc::clone(&store), stats: Arc::clone(stats) };
+            Ok(Opened { backend: counting.into(), store: Some(store) })
+        }
     }
 }
 
-fn counting(store: impl SessionStore, stats: &Arc<Stats>) -> Backend {
-    Counting { store, stats: Arc::clone(stats) }.into()
-}
-
-fn sealed(options: &Options) -> Result<CookieStore, ConfigError> {
+fn sealed(options: &Options) -> Result<Opened, ConfigError> {
     let secrets = match &options.secret[..] {
         [] => Secrets::random_for_development(),
         secrets => Secrets::new(secrets)?,
@@ -32,7 +39,11 @@ fn sealed(options: &Options) -> Result<CookieStore, ConfigError> {
     let store = CookieStore::new(secrets);
     let store = if options.signed { store.insecure_readable() } else { store };
     // It is not counted: what the cookies themselves ask a store is nothing.
-    Ok(if options.revocable { store.revocable_with(MemoryStore::new()) } else { store })
+    if !options.revocable {
+        return Ok(Opened { backend: store.into(), store: None });
+    }
+    let register: Arc<dyn SessionStore> = Arc::new(MemoryStore::new());
+    Ok(Opened { backend: store.revocable_with(Arc::clone(&register)).into(), store: Some(register) })
 }
 
 /// How often each verb was asked of the store since the start.

@@ -183,6 +183,7 @@ macro_rules! with_a_store {
                 a_session_that_came_by_cookie_stays_with_it
                 a_client_with_a_cookie_gets_no_header
                 of_both_the_header_is_asked_first
+                a_logout_ends_the_sessions_of_both
                 the_answer_varies_by_both;
             logout:
                 logout_ends_the_session
@@ -264,6 +265,10 @@ macro_rules! known_sessions {
         tests! { $bed;
             users:
                 a_copy_of_a_cookie_is_no_use_after_a_logout
+                one_logout_ends_the_sessions_of_all_its_cookies
+                a_logout_with_a_cookie_that_was_just_replaced_is_one
+                two_logins_with_one_cookie_both_succeed
+                two_logins_with_one_cookie_are_one_session_of_few
                 a_user_of_sealed_or_kept_sessions_is_signed_out_everywhere
                 a_new_password_ends_all_other_sessions
                 the_oldest_login_makes_room

@@ -83,6 +83,10 @@ noticed! {
     FindAnswersLiveOnly: find::never_misses_a_session_in_renewal, find::answers_all_kinds_of_a_user;
     FindsByPrefix: find::takes_names_literally;
     FindAnswersTheExpired: find::answers_nothing_expired;
+    FindForgetsTheExpired: find::forgets_nothing_that_slower_clocks_see;
+    LoadForgetsTheExpired: expiry::is_no_reason_to_forget;
+    CreateForgetsTheExpired: expiry::is_no_reason_to_forget;
+    DeleteKeepsTheExpired: expiry::is_beyond_a_delete;
     FindsByOldNames: find::follows_a_swap, find::forgets_what_an_expired_key_was;
     FindFailsOnUnknownKinds: find::answers_all_kinds_of_a_user, find::answers_all_kinds_of_a_handle;
     TakesUnknownKindsForLive: load::answers_records_of_every_kind, list::answers_live_records_only,
@@ -100,6 +104,7 @@ noticed! {
     DeleteManySkipsWhatChanged: delete::of_many_tells_what_was_there;
     DeleteManyTellsNobody: announcements::tell_of_every_delete;
     SweepRemovesLive: sweep::removes_the_expired_only;
+    SweepGoesByOneClock: sweep::spares_what_slower_clocks_see;
     SweepAnswersZero: sweep::removes_the_expired_only, sweep::removes_records_of_every_kind, sweep::frees_the_key;
     SweepGoesByADefault: sweep::honours_each_record_s_deadlines, sweep::keeps_what_never_expires;
     ExpiriesGoByTheIdleDeadline: expiries::answers_when_each_session_expires;

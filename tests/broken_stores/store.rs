@@ -63,6 +63,7 @@ pub(crate) enum Flaw {
     FindAnswersLiveOnly,
     FindsByPrefix,
     FindAnswersTheExpired,
+    FindForgetsTheExpired,
     FindsByOldNames,
     FindFailsOnUnknownKinds,
     TakesUnknownKindsForLive,
@@ -78,7 +79,11 @@ pub(crate) enum Flaw {
     DeleteManyKeepsMarkers,
     DeleteManySkipsWhatChanged,
     DeleteManyTellsNobody,
+    LoadForgetsTheExpired,
+    CreateForgetsTheExpired,
+    DeleteKeepsTheExpired,
     SweepRemovesLive,
+    SweepGoesByOneClock,
     SweepAnswersZero,
     SweepGoesByADefault,
     ExpiriesGoByTheIdleDeadline,
@@ -165,6 +170,13 @@ impl Plain {
         self.kept().records.get(&self.key(key)).filter(|record| !self.expired(record, now)).cloned()
     }
 
+    /// What a store must not do unless it sweeps.
+    fn forget_expired(&self, flaw: Flaw, now: Timestamp) {
+        if self.has(flaw) {
+            self.kept().records.retain(|_, record| !record.is_expired(now));
+        }
+    }
+
     fn put(&self, key: &StoreKey, record: &Record) {
         let mut record = record.clone();
         let round = |at: Timestamp| Timestamp::from_millis(at.as_millis() / 1000 * 1000);
@@ -210,6 +222,7 @@ impl Plain {
     }
 
     fn find(&self, now: Timestamp, wanted: impl Fn(&Found) -> bool) -> Result<Vec<Found>> {
+        self.forget_expired(Flaw::FindForgetsTheExpired, now);
         let mut found = self.all(now);
         found.retain(wanted);
         match self.flaw {
@@ -230,6 +243,7 @@ impl Plain {
 impl SessionStore for Plain {
     fn load<'a>(&'a self, key: &'a StoreKey, now: Timestamp) -> BoxFuture<'a, Result<Option<Record>>> {
         Box::pin(async move {
+            self.forget_expired(Flaw::LoadForgetsTheExpired, now);
             let mut found = self.get(key, now);
             if self.has(Flaw::MakesARecordOfAnUnknownKey) && found.is_none() {
                 found = self.kept().records.values().next().cloned();
@@ -255,6 +269,7 @@ impl SessionStore for Plain {
                 return Ok(Created::AlreadyExists);
             }
             self.gap(Flaw::CreateChecksThenWrites).await;
+            self.forget_expired(Flaw::CreateForgetsTheExpired, now);
             self.put(key, record);
             Ok(Created::Created)
         })
@@ -342,6 +357,9 @@ impl SessionStore for Plain {
         Box::pin(async move {
             let _turn = self.turn(Flaw::DeleteChecksThenRemoves).await;
             let Some(record) = self.get(key, now) else {
+                if !self.has(Flaw::DeleteKeepsTheExpired) {
+                    self.remove(key);
+                }
                 let fails = self.has(Flaw::DeleteFailsIfThereIsNothing);
                 return if fails { Err(Error::new(ErrorKind::Unavailable, "not found")) } else { Ok(None) };
             };
@@ -486,8 +504,9 @@ impl SessionIndex for Plain {
                 self.kept().records.retain(|_, record| {
                     let goes = match self.flaw {
                         Some(Flaw::SweepRemovesLive) => self.expired(record, now + hour),
-                        Some(Flaw::SweepGoesByADefault) => now >= record.created + hour,
-                        _ => self.expired(record, now),
+                        Some(Flaw::SweepGoesByADefault) => now.by_slowest_clock() >= record.created + hour,
+                        Some(Flaw::SweepGoesByOneClock) => self.expired(record, now),
+                        _ => self.expired(record, now.by_slowest_clock()),
                     };
                     if goes {
                         swept.push(record.clone());

@@ -99,7 +99,7 @@ async fn what_happens_is_counted_under_the_names_that_are_documented() -> Result
     let ended = [
         ("tickets_total outcome=opened", 1),
         ("sessions_ended_total how=destroyed", 1),
-        ("store_seconds verb=load", 1),
+        ("store_seconds verb=load", 2),
         ("store_seconds verb=delete", 1),
     ];
     assert_eq!(since(&snapshotter), all(&ended));

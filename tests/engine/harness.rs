@@ -6,8 +6,8 @@ use std::time::Duration;
 use cloakroom::adapter::Committed;
 use cloakroom::testing::{FakeClock, FaultStore, Paused, Verb};
 use cloakroom::{
-    Clock, CookieStore, Error, ErrorKind, Found, Lifetime, MemoryStore, Secrets, Session, SessionIndex, SessionManager,
-    SessionManagerBuilder, SessionStore, Timestamp,
+    BoxFuture, Clock, CookieStore, Created, Error, ErrorKind, Found, Lifetime, MemoryStore, Record, Revision, Secrets,
+    Session, SessionIndex, SessionManager, SessionManagerBuilder, SessionStore, StoreKey, Swap, Timestamp, Touched,
 };
 use tokio::task::JoinHandle;
 
@@ -52,9 +52,28 @@ impl Site {
         Self { store, clock, sessions }
     }
 
+    /// A site on a store that can only be asked by key.
+    pub(crate) fn unindexed(configure: impl FnOnce(SessionManagerBuilder) -> SessionManagerBuilder) -> Self {
+        let (store, clock) = (FaultStore::new(Arc::new(MemoryStore::new())), FakeClock::new());
+        let builder = SessionManager::builder(Unindexed(store.clone())).clock(clock.clone()).without_sweeper();
+        let sessions = configure(builder).build().expect("a valid configuration");
+        Self { store, clock, sessions }
+    }
+
     /// Another process on the same store, started with another configuration.
     pub(crate) fn restarted(&self, configure: impl FnOnce(SessionManagerBuilder) -> SessionManagerBuilder) -> Self {
         Self::on(Arc::clone(self.store.store()), self.clock.clone(), configure)
+    }
+
+    /// Another host on the same store, whose clock is ahead by so much.
+    pub(crate) fn ahead(
+        &self,
+        by: Duration,
+        configure: impl FnOnce(SessionManagerBuilder) -> SessionManagerBuilder,
+    ) -> Self {
+        let clock = FakeClock::new();
+        clock.set(self.now() + by);
+        Self::on(Arc::clone(self.store.store()), clock, configure)
     }
 
     fn on(
@@ -107,6 +126,44 @@ impl Site {
 
     pub(crate) fn now(&self) -> Timestamp {
         self.clock.now()
+    }
+}
+
+/// The five verbs of a store, and no index.
+#[derive(Debug)]
+struct Unindexed(FaultStore<Arc<MemoryStore>>);
+
+impl SessionStore for Unindexed {
+    fn load<'a>(&'a self, key: &'a StoreKey, now: Timestamp) -> BoxFuture<'a, Result<Option<Record>>> {
+        self.0.load(key, now)
+    }
+
+    fn create<'a>(&'a self, key: &'a StoreKey, record: &'a Record, now: Timestamp) -> BoxFuture<'a, Result<Created>> {
+        self.0.create(key, record, now)
+    }
+
+    fn swap<'a>(
+        &'a self,
+        key: &'a StoreKey,
+        expected: Revision,
+        record: &'a Record,
+        now: Timestamp,
+    ) -> BoxFuture<'a, Result<Swap>> {
+        self.0.swap(key, expected, record, now)
+    }
+
+    fn touch<'a>(
+        &'a self,
+        key: &'a StoreKey,
+        revision: Revision,
+        idle_deadline: Timestamp,
+        now: Timestamp,
+    ) -> BoxFuture<'a, Result<Touched>> {
+        self.0.touch(key, revision, idle_deadline, now)
+    }
+
+    fn delete<'a>(&'a self, key: &'a StoreKey, now: Timestamp) -> BoxFuture<'a, Result<Option<Record>>> {
+        self.0.delete(key, now)
     }
 }
 

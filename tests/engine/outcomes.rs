@@ -4,19 +4,6 @@ use cloakroom::testing::Verb;
 
 use crate::harness::*;
 
-#[tokio::test(start_paused = true)]
-async fn logging_out_with_a_replaced_ticket_is_refused_and_not_pretended() -> Result {
-    let site = Site::new();
-    let mut visitor = Visitor::logged_in(&site, "ana").await?;
-    let old = visitor.clone();
-    visitor.visit(&site, |session| session.renew()).await?;
-    let session = old.arrive(&site).await?;
-    assert!(session.logout().is_err());
-    assert!(session.commit(200).await.error.is_none());
-    assert!(visitor.is_known(&site).await?);
-    Ok(())
-}
-
 // behaviour 105
 #[tokio::test(start_paused = true)]
 async fn a_periodic_renewal_that_fails_fails_no_reader() -> Result {

@@ -1,7 +1,7 @@
 //! Sealed sessions that a store knows of: what was ended opens nothing, whoever kept a copy.
 
 use cloakroom::testing::Verb;
-use cloakroom::{ErrorKind, Session};
+use cloakroom::{ErrorKind, Lifetime, Session};
 
 use crate::crashes::Death;
 use crate::harness::*;
@@ -163,6 +163,60 @@ async fn a_login_that_was_cut_off_happened_or_did_not() -> Result {
         assert_eq!(visitor.arrive(&site).await?.user()?.as_deref(), Some("ana"));
         site.clock.advance(PAST_MARKERS);
         assert_eq!(site.count().await, 1 + u64::from(promoted), "{death:?}");
+    }
+    Ok(())
+}
+
+/// A slow request writes what it noted half an hour ago after a quicker one, which had the same cookie.
+#[tokio::test]
+async fn a_slow_request_takes_no_time_from_a_session_that_another_has_used_since() -> Result {
+    let site = Site::registered(|builder| builder.lifetime(Lifetime::default().idle(HOUR)));
+    let visitor = Visitor::logged_in(&site, "ana").await?;
+    let slow = visitor.arrive(&site).await?;
+    slow.set("slow", 1)?;
+    let stop = site.store.on(Verb::Load).pause_before();
+    let task = commit_until(&slow, &stop).await;
+    site.clock.advance(HOUR / 2);
+    let mut quick = visitor.clone();
+    quick.visit(&site, |session| session.set("quick", 1)).await?;
+    stop.resume();
+    assert_eq!(error_of(&task.await.expect("no panic")), None);
+    site.clock.advance(HOUR * 3 / 4);
+    assert!(quick.is_known(&site).await?, "it was used three quarters of an hour ago");
+    site.clock.advance(HOUR / 4);
+    assert!(!quick.is_known(&site).await?);
+    Ok(())
+}
+
+/// Two logins of one visitor: the second one leaves the first alone for as long as that may wait for its store, and takes
+/// over what it left behind afterwards.
+#[tokio::test]
+async fn a_login_under_way_is_taken_over_when_it_must_have_given_up() -> Result {
+    let timeout = SECOND * 4;
+    for (wait, taken_over) in [(0, false), (3_999, false), (4_000, true)] {
+        let site = Site::registered(|builder| builder.store_timeout(timeout));
+        let mut first = Visitor::with(&site, &[("a", 1)]).await?;
+        let mut second = first.clone();
+        let login = first.arrive(&site).await?;
+        login.login("ana")?;
+        let stop = site.store.on(Verb::Swap).pause_before();
+        let task = commit_until(&login, &stop).await;
+        site.clock.advance(timeout * wait / 4_000);
+        let outcome = second.visit(&site, |session| session.login("ana")).await;
+        assert_eq!(kind(outcome), (!taken_over).then_some(ErrorKind::Conflict), "{wait} ms");
+        if taken_over {
+            // The first process is dead: nothing of it goes on.
+            site.store.go_away();
+            stop.resume();
+            task.await.expect("no panic");
+            site.store.come_back();
+            assert_eq!(second.arrive(&site).await?.user()?.as_deref(), Some("ana"));
+        } else {
+            stop.resume();
+            first.take(&task.await.expect("no panic"));
+            assert_eq!(first.arrive(&site).await?.user()?.as_deref(), Some("ana"), "{wait} ms");
+        }
+        assert_eq!(site.count().await, 1, "{wait} ms");
     }
     Ok(())
 }

@@ -137,3 +137,36 @@ fn the_end_of_a_runtime_leaves_nobody_waiting() {
         assert!(timeout(SECOND, waiting).await.is_ok_and(|joined| joined.is_ok()));
     });
 }
+
+/// Many who wait are gone through in parts, and whoever shares the thread with them goes on in between.
+#[tokio::test(start_paused = true)]
+async fn thousands_who_wait_keep_no_other_task_waiting() -> Result {
+    let (site, asked) = (Site::new(), Arc::new(AtomicUsize::new(0)));
+    let reader = through(&site, |store| Asked { asked: Arc::clone(&asked), ..Asked::new(store, true) });
+    let mut waiting = tokio::task::JoinSet::new();
+    for _ in 0..10_000 {
+        let visitor = Visitor::with(&site, &[("a", 1)]).await?;
+        waiting.spawn(visitor.arrive(&reader).await?.ended());
+    }
+    let turns = async |mut last: usize| {
+        let mut most = 0;
+        for _ in 0..5_000 {
+            tokio::task::yield_now().await;
+            let now = asked.load(Ordering::SeqCst);
+            (last, most) = (now, most.max(now - last));
+        }
+        (last, most)
+    };
+    // All begin to wait.
+    turns(0).await;
+    for _ in 0..3 {
+        let before = asked.load(Ordering::SeqCst);
+        // The next look is due.
+        tokio::time::advance(SECOND).await;
+        let (after, most) = turns(before).await;
+        assert_eq!(after, before + 10, "a question for each thousand");
+        assert_eq!(most, 1, "another task has its turn between two questions");
+    }
+    assert_eq!(waiting.len(), 10_000);
+    Ok(())
+}

@@ -81,12 +81,31 @@ async fn not_the_file_of_a_newer_version_that_only_adds() {
     let (_folder, path) = folder();
     let cookie = ours(&path).await;
     let newer = rusqlite::Connection::open(&path).expect("it opens");
-    newer.execute_batch("ALTER TABLE sessions ADD COLUMN more TEXT; PRAGMA user_version = 2;").expect("is set");
+    newer.execute_batch("ALTER TABLE sessions ADD COLUMN more TEXT; PRAGMA user_version = 3;").expect("is set");
     drop(newer);
     let again = SessionManager::new(FileStore::open(&path).await.expect("it opens"));
     assert!(value(&again, &cookie, "text").await.is_ok_and(|found| found.is_some()));
     assert!(begin(&again, "email", "ana@example.org").await.is_ok());
     let after = rusqlite::Connection::open(&path).expect("it opens");
     let version: i64 = after.pragma_query_value(None, "user_version", |row| row.get(0)).expect("it has one");
-    assert_eq!(version, 2, "the version is not put back");
+    assert_eq!(version, 3, "the version is not put back");
+}
+
+#[tokio::test]
+async fn not_the_file_of_the_version_before() {
+    let (_folder, path) = folder();
+    let cookie = ours(&path).await;
+    let older = rusqlite::Connection::open(&path).expect("it opens");
+    older.execute_batch("DROP TABLE log; PRAGMA user_version = 1;").expect("is set");
+    drop(older);
+    let again = sessions(&path).await;
+    assert!(value(&again, &cookie, "text").await.is_ok_and(|found| found.is_some()));
+    assert!(begin(&again, "email", "ana@example.org").await.is_ok());
+    let after = rusqlite::Connection::open(&path).expect("it opens");
+    let found: (i64, i64) = after
+        .query_row("SELECT user_version, (SELECT oldest_reader FROM versions) FROM pragma_user_version", [], |row| {
+            Ok((row.get(0)?, row.get(1)?))
+        })
+        .expect("it has them");
+    assert_eq!(found, (2, 1), "programs of the version before go on");
 }

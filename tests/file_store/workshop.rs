@@ -1,5 +1,6 @@
 //! Folders, visitors, and disks that can be filled.
 
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -83,4 +84,58 @@ impl Drop for Disk {
         // Lazily: a store that is dropped after it may have the file open.
         let _ = Command::new("umount").args(["--lazy"]).arg(self.0.path()).status();
     }
+}
+
+/// A file system of its own that can be frozen, as a snapshot does it.
+pub(crate) struct Ext4 {
+    folder: TempDir,
+    _image: tempfile::NamedTempFile,
+}
+
+impl Ext4 {
+    /// None, said aloud, where this machine lets nobody mount one.
+    pub(crate) fn new() -> Option<Self> {
+        let image = tempfile::NamedTempFile::new().expect("a temporary file");
+        image.as_file().set_len(32 * 1024 * 1024).expect("it has room");
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let made = ran(Command::new("mkfs.ext4").arg("-q").arg(image.path()))
+            && ran(Command::new("mount").args(["-o", "loop"]).arg(image.path()).arg(folder.path()));
+        if !made {
+            // Not by the macro, whose output nobody sees of a test that passes.
+            let said =
+                "NOT TESTED: a frozen file system, because this machine mounts no ext4 (it takes root and /dev/loop*)";
+            writeln!(std::io::stderr(), "{said}").expect("standard error is open");
+            return None;
+        }
+        Some(Self { folder, _image: image })
+    }
+
+    pub(crate) fn path(&self) -> PathBuf {
+        self.folder.path().join("session.db")
+    }
+
+    /// Nothing is written to it until this is dropped, or half a minute has passed, should the test be killed.
+    pub(crate) fn freeze(&self) -> impl Drop + use<> {
+        struct Frozen(PathBuf);
+        impl Drop for Frozen {
+            fn drop(&mut self) {
+                ran(Command::new("fsfreeze").arg("-u").arg(&self.0));
+            }
+        }
+        let path = self.folder.path().to_owned();
+        let thaw = "sleep 30; fsfreeze -u \"$0\" 2>/dev/null";
+        Command::new("sh").args(["-c", thaw]).arg(&path).spawn().expect("a shell starts");
+        assert!(ran(Command::new("fsfreeze").arg("-f").arg(&path)), "it cannot be frozen");
+        Frozen(path)
+    }
+}
+
+impl Drop for Ext4 {
+    fn drop(&mut self) {
+        ran(Command::new("umount").args(["--lazy"]).arg(self.folder.path()));
+    }
+}
+
+fn ran(command: &mut Command) -> bool {
+    command.output().is_ok_and(|ran| ran.status.success())
 }

@@ -33,7 +33,8 @@ impl SessionStore for MapStore {
         let created = if find(&mut records, key, now).is_some() {
             Created::AlreadyExists
         } else {
-            records.retain(|_, record| !record.is_expired(now)); // so that the map does not grow for ever
+            // So that the map does not grow for ever: what has expired for all hosts.
+            records.retain(|_, record| !record.is_expired(now.by_slowest_clock()));
             records.insert(*key, record.clone());
             Created::Created
         };

@@ -2,6 +2,7 @@
 
 mod bench;
 mod chaos;
+mod clocks;
 mod ended;
 mod failover;
 mod keys;

@@ -1,5 +1,6 @@
 //! A file for each command.
 
+mod backup;
 mod check;
 mod copy;
 mod help;
@@ -29,6 +30,8 @@ pub(crate) async fn run(command: Command) -> Result<ExitCode, Failure> {
         Command::Keygen => keygen::run()?,
         Command::Check { asvs, aal } => return check::run(asvs, aal),
         Command::Copy { from, to, delete_others } => copy::run(&from, &to, delete_others).await?,
+        Command::Backup { from, to } => backup::run(&from, to).await?,
+        Command::Restore { from, to } => backup::restore(from, &to).await?,
         Command::Watch { interval, store } => watch::run(&store.url, interval).await?,
         Command::Completions { shell } => help::completions(shell)?,
         Command::Man => help::manual()?,

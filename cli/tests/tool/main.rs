@@ -1,5 +1,6 @@
 //! The tool as its users run it: a process of its own on real stores.
 
+mod backup;
 mod copying;
 mod looking;
 mod others;

@@ -5,7 +5,8 @@
 
 mod watch;
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
+use std::ops::Bound;
 use std::pin::pin;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -25,6 +26,9 @@ use crate::token::StoreKey;
 /// How often a store is asked all the same that announces ends: a word may get lost.
 const TICK_OF_THE_ANNOUNCED: Duration = Duration::from_secs(30);
 
+/// How many sessions are gone through before others go on.
+const PAGE: usize = 1_000;
+
 /// Who waits for the end of which session.
 #[derive(Debug, Default)]
 pub(super) struct Endings {
@@ -40,9 +44,14 @@ pub(super) struct Endings {
 
 #[derive(Debug, Default)]
 struct Waiting {
-    sessions: HashMap<Handle, Entry>,
+    /// In an order, so that they can be gone through in pages.
+    sessions: BTreeMap<Handle, Entry>,
     /// Whether there is a task that looks at them.
     watched: bool,
+    /// Whether all have to be asked for, whenever they were asked for last.
+    all_due: bool,
+    /// Those that may have ended, as the store has announced.
+    announced: Vec<Handle>,
 }
 
 #[derive(Debug)]
@@ -102,50 +111,104 @@ impl Endings {
     }
 
     fn announce(&self, announcement: Announcement) {
+        let mut waiting = self.lock();
         match announcement {
             // What ended before may have been missed.
             Announcement::Listening => {
                 self.announced.store(true, Ordering::Relaxed);
-                self.lock().sessions.values_mut().for_each(|entry| entry.look_at = Instant::now());
+                waiting.all_due = true;
             }
             Announcement::Deleted(handle) => {
-                let mut waiting = self.lock();
                 let Some(entry) = waiting.sessions.get_mut(&handle) else { return };
                 entry.look_at = Instant::now();
+                waiting.announced.push(handle);
             }
         }
         self.nudge.notify_one();
     }
 
-    /// The sessions to ask the store for; none, for good, if nobody waits any more.
-    fn due(&self, now: Timestamp) -> Option<Vec<(Handle, StoreKey)>> {
+    /// The store announces nothing any more, and what it should have announced a moment ago may be lost: it is asked
+    /// for all at once. Returns whether it announced anything before.
+    fn is_deaf(&self) -> bool {
+        let heard = self.announced.swap(false, Ordering::Relaxed);
+        if heard {
+            self.lock().all_due = true;
+            self.nudge.notify_one();
+        }
+        heard
+    }
+
+    /// The sessions that the store has announced since the last look; none if it is asked for all anyway.
+    fn take_announced(&self) -> Option<Vec<(Handle, StoreKey)>> {
+        let (mut waiting, next) = (self.lock(), Instant::now() + TICK_OF_THE_ANNOUNCED);
+        if waiting.all_due {
+            return None;
+        }
+        let announced = std::mem::take(&mut waiting.announced);
+        let due = announced.into_iter().filter_map(|handle| {
+            let entry = waiting.sessions.get_mut(&handle)?;
+            entry.look_at = next;
+            Some((handle, entry.key?))
+        });
+        Some(due.collect())
+    }
+
+    /// Begins a look at all of them; returns whether the store is asked for each of them, whenever it was asked last.
+    fn begin_look(&self) -> bool {
+        let mut waiting = self.lock();
+        // They are due.
+        waiting.announced.clear();
+        std::mem::take(&mut waiting.all_due)
+    }
+
+    /// Goes through the next sessions behind `last` and adds those to `due` that the store has to be asked for; false
+    /// after the last one.
+    fn go_through(
+        &self,
+        last: &mut Option<Handle>,
+        all: bool,
+        now: Timestamp,
+        due: &mut Vec<(Handle, StoreKey)>,
+    ) -> bool {
         let (at, announced) = (Instant::now(), self.announced.load(Ordering::Relaxed));
-        let (mut due, mut over) = (Vec::new(), Vec::new());
+        let (mut over, mut unwanted, mut seen) = (Vec::new(), Vec::new(), 0);
         {
             let mut waiting = self.lock();
-            // Whoever waits again and again, and does something else in between, is looked after in between.
-            waiting.sessions.retain(|_, entry| std::mem::take(&mut entry.wanted) || entry.over.receiver_count() > 0);
-            #[cfg(feature = "metrics")]
-            crate::events::metrics::awaited(waiting.sessions.len());
-            if waiting.sessions.is_empty() {
-                waiting.watched = false;
-                return None;
-            }
-            for (handle, entry) in waiting.sessions.iter_mut().filter(|(_, entry)| !*entry.over.borrow()) {
+            let behind = last.map_or(Bound::Unbounded, Bound::Excluded);
+            for (handle, entry) in waiting.sessions.range_mut((behind, Bound::Unbounded)).take(PAGE) {
+                (*last, seen) = (Some(*handle), seen + 1);
+                // Whoever waits again and again, and does something else in between, is looked after in between.
+                if !std::mem::take(&mut entry.wanted) && entry.over.receiver_count() == 0 {
+                    unwanted.push(*handle);
+                    continue;
+                }
                 match entry.key {
+                    _ if *entry.over.borrow() => {}
                     None if now >= entry.expires => over.push(entry.over.clone()),
-                    Some(key) if !announced || now >= entry.expires || at >= entry.look_at => {
+                    Some(key) if all || !announced || now >= entry.expires || at >= entry.look_at => {
                         entry.look_at = at + TICK_OF_THE_ANNOUNCED;
                         due.push((*handle, key));
                     }
                     _ => {}
                 }
             }
+            for handle in unwanted {
+                waiting.sessions.remove(&handle);
+            }
         }
         for over in over {
             over.send_replace(true);
         }
-        Some(due)
+        seen == PAGE
+    }
+
+    /// Whether anybody still waits; if not, the task that looks ends.
+    fn is_waited_for(&self) -> bool {
+        let mut waiting = self.lock();
+        #[cfg(feature = "metrics")]
+        crate::events::metrics::awaited(waiting.sessions.len());
+        waiting.watched = !waiting.sessions.is_empty();
+        waiting.watched
     }
 
     /// What was found out of a session.
@@ -160,14 +223,9 @@ impl Endings {
         }
     }
 
-    /// What could not be found out is asked again soon.
-    fn unknown(&self, due: &[(Handle, StoreKey)]) {
-        let mut waiting = self.lock();
-        for (handle, _) in due {
-            if let Some(entry) = waiting.sessions.get_mut(handle) {
-                entry.look_at = Instant::now();
-            }
-        }
+    /// Some could not be found out: all are asked for soon.
+    fn unknown(&self) {
+        self.lock().all_due = true;
     }
 
     fn lock(&self) -> MutexGuard<'_, Waiting> {

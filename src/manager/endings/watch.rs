@@ -8,7 +8,8 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use tokio::runtime;
-use tokio::time::{sleep, timeout};
+use tokio::task::yield_now;
+use tokio::time::{Instant, sleep, timeout_at};
 
 use super::Endings;
 use crate::clock::Timestamp;
@@ -54,29 +55,35 @@ impl SessionManager {
         });
     }
 
-    /// Asks the store for the sessions that are due; false if nobody waits for any.
-    async fn look(&self, failing: &mut bool) -> bool {
-        let now = self.now();
-        let Some(due) = self.0.endings.due(now) else { return false };
-        for batch in due.chunks(BATCH) {
-            match self.ask_for(batch, now).await {
-                Ok(()) => *failing = false,
-                Err(error) => {
-                    self.0.endings.unknown(&due);
-                    if !std::mem::replace(failing, true) {
-                        events::watch_failed(&error);
-                    }
-                    break;
+    /// Asks the store for all sessions that are due, and lets others go on in between; false if nobody waits for any.
+    async fn look(&self) -> Result<bool> {
+        let (endings, now) = (&self.0.endings, self.now());
+        let all = endings.begin_look();
+        let (mut last, mut due, mut goes_on, mut asked) = (None, Vec::new(), true, Ok(()));
+        while goes_on {
+            goes_on = endings.go_through(&mut last, all, now, &mut due);
+            if due.len() >= BATCH || !goes_on {
+                let due = std::mem::take(&mut due);
+                if asked.is_ok() {
+                    asked = self.ask_for_all(&due, now).await;
                 }
             }
+            yield_now().await;
         }
-        true
+        if endings.is_waited_for() { asked.map(|()| true) } else { Ok(false) }
+    }
+
+    async fn ask_for_all(&self, due: &[(Handle, StoreKey)], now: Timestamp) -> Result<()> {
+        for batch in due.chunks(BATCH) {
+            self.ask_for(batch, now).await?;
+        }
+        Ok(())
     }
 
     async fn ask_for(&self, batch: &[(Handle, StoreKey)], now: Timestamp) -> Result<()> {
         let Ok(index) = self.store()?.index() else { return self.load_each(batch, now).await };
         let handles: Vec<_> = batch.iter().map(|(handle, _)| *handle).collect();
-        let answer = Patience::new(self.store_timeout()).wait(index.expiries(&handles, now)).await?;
+        let answer = self.new_patience().wait(index.expiries(&handles, now)).await?;
         let expiries: HashMap<_, _> = answer.into_iter().collect();
         for (handle, key) in batch {
             self.0.endings.found(*handle, expiries.get(handle).map(|expires| (*key, *expires)));
@@ -105,7 +112,7 @@ impl SessionManager {
 
     /// Where a session lives that was at `key`, and until when.
     async fn find_from(&self, key: StoreKey, handle: Handle, now: Timestamp) -> Result<Option<(StoreKey, Timestamp)>> {
-        let patience = Patience::new(self.store_timeout());
+        let patience = self.new_patience();
         let found = self.follow_from(&patience, key, handle, now).await?;
         match found {
             Some(found) => Ok(Some(found)),
@@ -138,14 +145,31 @@ impl SessionManager {
 }
 
 async fn look_again_and_again(engine: Weak<Engine>, endings: &Endings, mut watched: Watched) {
-    let mut failing = false;
+    let (mut failing, mut next_look) = (false, Instant::now() + TICK);
     loop {
-        // Either will do.
-        let _ = timeout(TICK, endings.nudge.notified()).await;
+        let nudged = timeout_at(next_look, endings.nudge.notified()).await.is_ok();
         let Some(engine) = engine.upgrade() else { return };
-        if !SessionManager(engine).look(&mut failing).await {
-            watched.0 = None;
-            return;
+        let manager = SessionManager(engine);
+        let asked = match if nudged { endings.take_announced() } else { None } {
+            Some(announced) => manager.ask_for_all(&announced, manager.now()).await.map(|()| true),
+            None => {
+                let asked = manager.look().await;
+                next_look = Instant::now() + TICK;
+                asked
+            }
+        };
+        match asked {
+            Ok(true) => failing = false,
+            Ok(false) => {
+                watched.0 = None;
+                return;
+            }
+            Err(error) => {
+                endings.unknown();
+                if !std::mem::replace(&mut failing, true) {
+                    events::watch_failed(&error);
+                }
+            }
         }
     }
 }
@@ -158,7 +182,7 @@ async fn listen(store: Option<Arc<dyn SessionStore>>, endings: &Endings) {
         let tell = |announcement| endings.announce(announcement);
         let Some(announcements) = index.announcements(&tell) else { return pending().await };
         let result = announcements.await;
-        failing &= !endings.announced.swap(false, Ordering::Relaxed);
+        failing &= !endings.is_deaf();
         if let Err(error) = result
             && !std::mem::replace(&mut failing, true)
         {

@@ -5,6 +5,7 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use crate::error::ConfigError;
+use crate::random::random;
 
 /// The name of the file where only a folder is given.
 const DEFAULT_NAME: &str = "session.db";
@@ -21,7 +22,7 @@ pub(super) fn file_in(path: &Path) -> Result<PathBuf, ConfigError> {
     std::path::absolute(&path).map_err(|error| refuse(&path, &format!("cannot be found: {error}")))
 }
 
-/// Creates the file and its folder if they are missing, for this user alone.
+/// Creates the folder of the file if it is missing, for this user alone.
 pub(super) fn create(path: &Path) -> Result<(), ConfigError> {
     if let Some(folder) = path.parent().filter(|folder| !folder.exists()) {
         let mut builder = fs::DirBuilder::new();
@@ -30,36 +31,55 @@ pub(super) fn create(path: &Path) -> Result<(), ConfigError> {
         std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
         builder.create(folder).map_err(|error| refuse(folder, &format!("cannot be created: {error}")))?;
     }
-    create_file(path).map_err(|error| refuse(path, &format!("cannot be created: {error}; is its folder writable?")))
+    Ok(())
+}
+
+/// Keeps all others from changing which files lie in the folder, as long as the answer is kept. Where a folder cannot be
+/// locked, as on some network file systems, there is no shared memory either.
+pub(super) fn lock(path: &Path) -> Option<File> {
+    let folder = path.parent().and_then(|folder| File::open(folder).ok());
+    folder.filter(|folder| folder.lock().is_ok())
 }
 
 /// Creates the file before SQLite does, which would give it to whoever the umask lets read.
 ///
 /// What a removed file left beside it goes first: two files of one name that share memory would damage each other. The
-/// folder is locked meanwhile, so that nobody takes away what another process has just begun.
+/// caller has the folder locked, so that nobody takes away what another process has just begun.
 pub(super) fn create_file(path: &Path) -> std::io::Result<()> {
     if path.exists() {
         return Ok(());
     }
-    let folder = path.parent().and_then(|folder| File::open(folder).ok());
-    // Where a folder cannot be locked, as on some network file systems, there is no shared memory either.
-    let _locked = folder.filter(|folder| folder.lock().is_ok());
-    if !path.exists() {
-        for end in ["-wal", "-shm", "-journal"] {
-            let mut left = path.as_os_str().to_owned();
-            left.push(end);
-            match fs::remove_file(left) {
-                Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
-                _ => {}
-            }
-        }
+    for end in ["-wal", "-shm", "-journal"] {
+        remove(&beside(path, end))?;
     }
+    // Under a name that only this call knows until it is closed: closing it later would release the locks that another
+    // store of this process has taken on it in between.
+    let fresh = beside(path, &format!("-new-{:016x}", u64::from_le_bytes(random())));
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    match options.open(path) {
-        Err(error) if error.kind() != ErrorKind::AlreadyExists => Err(error),
+    drop(options.open(&fresh)?);
+    let linked = fs::hard_link(&fresh, path);
+    match linked {
+        Ok(()) => fs::remove_file(&fresh),
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => fs::remove_file(&fresh),
+        // A file system without such links; the folder is locked against others who create the file.
+        Err(_) => fs::rename(&fresh, path),
+    }
+}
+
+/// The path of what lies beside a file under the same name with this end.
+pub(super) fn beside(path: &Path, end: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(end);
+    name.into()
+}
+
+/// Removes what may be missing.
+pub(super) fn remove(path: &Path) -> std::io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
         _ => Ok(()),
     }
 }
@@ -104,6 +124,7 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("a/b/session.db");
         create(&path).expect("is created");
+        create_file(&path).expect("is created");
         let mode = |path: &Path| fs::metadata(path).expect("is there").permissions().mode() & 0o777;
         assert_eq!((mode(&path), mode(&folder.path().join("a/b"))), (0o600, 0o700));
     }

@@ -8,9 +8,10 @@ use super::writer::Verb;
 use super::{FileStore, row};
 use crate::clock::Timestamp;
 use crate::error::Result;
+use crate::random::random;
 use crate::record::{Handle, Record, RecordKind};
 use crate::store::{BoxFuture, FindBy, Found, IndexPage, Removal, RemovalListener, SessionIndex};
-use crate::token::{StoreKey, random};
+use crate::token::StoreKey;
 
 /// Records that are deleted in one step, so that nobody waits for a sweep.
 pub(super) const STEP: i64 = 200;
@@ -38,20 +39,20 @@ pub(super) struct Sweeper {
 
 impl SessionIndex for FileStore {
     fn count<'a>(&'a self, now: Timestamp) -> BoxFuture<'a, Result<u64>> {
-        Box::pin(self.read(move |connection| row::count(connection, now)))
+        Box::pin(self.scan(move |connection| row::count(connection, now)))
     }
 
     fn list<'a>(&'a self, after: Option<StoreKey>, limit: usize, now: Timestamp) -> BoxFuture<'a, Result<Vec<Found>>> {
-        Box::pin(self.read(move |connection| row::list(connection, after, limit, now)))
+        Box::pin(self.scan(move |connection| row::list(connection, after, limit, now)))
     }
 
     fn find_by_user<'a>(&'a self, user: &'a str, now: Timestamp) -> BoxFuture<'a, Result<Vec<Found>>> {
         let user = user.to_owned();
-        Box::pin(self.read(move |connection| row::find(connection, FindBy::User(&user), now)))
+        Box::pin(self.scan(move |connection| row::find(connection, FindBy::User(&user), now)))
     }
 
     fn find_by_handle<'a>(&'a self, handle: Handle, now: Timestamp) -> BoxFuture<'a, Result<Vec<Found>>> {
-        Box::pin(self.read(move |connection| row::find(connection, FindBy::Handle(handle), now)))
+        Box::pin(self.scan(move |connection| row::find(connection, FindBy::Handle(handle), now)))
     }
 
     fn find_page<'a>(
@@ -65,7 +66,7 @@ impl SessionIndex for FileStore {
         let user = if let FindBy::User(user) = by { user.to_owned() } else { String::new() };
         Box::pin(async move {
             let handle = if let FindBy::Handle(handle) = by { Some(handle) } else { None };
-            let read = self.read(move |connection| {
+            let read = self.scan(move |connection| {
                 let by = handle.map_or(FindBy::User(&user), FindBy::Handle);
                 row::find_page(connection, by, after, limit.max(1), now)
             });
@@ -81,7 +82,7 @@ impl SessionIndex for FileStore {
             let mut swept = 0;
             loop {
                 // Between two steps the writer does what others ask of it.
-                let step = self.0.writer.ask(|reply| Verb::Sweep(sweeper, now, reply)).await?;
+                let step = self.0.writer.ask(0, |reply| Verb::Sweep(sweeper, now, reply)).await?;
                 swept += step.deleted;
                 for record in step.removed.iter().filter(|record| record.kind == RecordKind::Live) {
                     listeners.iter().for_each(|tell| tell(Removal::Expired, record));
@@ -99,10 +100,10 @@ impl SessionIndex for FileStore {
         now: Timestamp,
     ) -> BoxFuture<'a, Result<Vec<(Handle, Timestamp)>>> {
         let handles = handles.to_vec();
-        Box::pin(self.read(move |connection| {
+        Box::pin(self.scan(move |connection| {
             let mut expiries = Vec::with_capacity(handles.len());
-            for handle in handles {
-                expiries.extend(row::expiry(connection, handle, now)?.map(|expires| (handle, expires)));
+            for handle in &handles {
+                expiries.extend(row::expiry(connection, *handle, now)?.map(|expires| (*handle, expires)));
             }
             Ok(expiries)
         }))
@@ -113,21 +114,21 @@ impl SessionIndex for FileStore {
     }
 }
 
-/// Deletes some of what has expired, unless another process is about it; then gives room back to the disk, where much is
-/// free.
+/// Deletes some of what has expired for every host, unless another process is about it; then gives room back to the
+/// disk, where much is free.
 pub(super) fn step(connection: &Connection, sweeper: Sweeper, now: Timestamp) -> rusqlite::Result<Step> {
     const NAME: &str = "sweep";
     let Sweeper { holder, tells } = sweeper;
     if !row::lease(connection, NAME, holder, now, now + LEASE)? {
         return Ok(Step::default());
     }
-    let mut step = Step::default();
+    let (mut step, expired) = (Step::default(), now.by_slowest_clock());
     if tells {
-        let removed = row::sweep_and_tell(connection, STEP, now)?;
+        let removed = row::sweep_and_tell(connection, STEP, expired)?;
         step.deleted = removed.len() as u64;
         step.removed = removed.into_iter().flatten().collect();
     } else {
-        step.deleted = row::sweep(connection, STEP, now)?;
+        step.deleted = row::sweep(connection, STEP, expired)?;
     }
     step.goes_on = step.deleted > 0 || shrink(connection)?;
     if !step.goes_on {

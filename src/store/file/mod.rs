@@ -1,10 +1,14 @@
 //! Sessions in one SQLite file, which many processes share.
 
+mod backup;
 mod connection;
 mod filesystem;
 mod folder;
 mod index;
+mod inline;
+mod log;
 mod options;
+mod pool;
 mod reader;
 mod row;
 mod schema;
@@ -18,16 +22,19 @@ pub use options::{Durability, FileStoreBuilder};
 
 use super::{BoxFuture, Created, IndexEntry, RemovalListener, SessionIndex, SessionStore, Swap, Touched};
 use crate::clock::Timestamp;
-use crate::error::{ConfigError, Error, ErrorKind, Result};
+use crate::error::{ConfigError, Result};
 use crate::record::{Record, Revision};
 use crate::token::StoreKey;
 use connection::Place;
+use pool::Pool;
 use reader::Readers;
 use writer::{Verb, Writer};
 
 /// Keeps sessions in a file that survives restarts: one SQLite database, which all processes of a host share.
 ///
-/// Reads are answered on the calling thread, in a few microseconds. Writes of many requests go to the disk together, and
+/// Reads run on the calling thread, in a few microseconds, as long as another worker of the runtime is free; other reads,
+/// and all on a runtime with one worker, run on threads of the store, so that a disk that stands still holds up no request
+/// that does not use its session. Writes of many requests go to the disk together, and
 /// each is answered when it is durable: what was acknowledged survives a crash of the process, of the system, and a loss
 /// of power. Several processes may use the file at once: workers, the old and the new process of a deployment, the command
 /// line tool; what one ends is ended for all. The file is created with mode 0600, and its folder, if it is missing, with
@@ -49,8 +56,12 @@ use writer::{Verb, Writer};
 pub struct FileStore(Arc<Inner>);
 
 struct Inner {
-    readers: Readers,
-    /// Ends, with all that it was given done, when the store is dropped.
+    readers: Arc<Readers>,
+    /// For reads by key that have to wait.
+    loads: Pool,
+    /// For those that go through many records, so that no load waits for them.
+    scans: Pool,
+    /// Ends when the store is dropped.
     writer: Writer,
     place: Arc<Place>,
     /// Who wants to know what expired.
@@ -112,8 +123,9 @@ impl FileStore {
     fn new(place: Place) -> Result<Self, ConfigError> {
         let place = Arc::new(place);
         let writer = Writer::start(Arc::clone(&place))?;
-        let readers = Readers::new(Arc::clone(&place));
-        Ok(Self(Arc::new(Inner { readers, writer, place, listeners: Mutex::default() })))
+        let readers = Arc::new(Readers::new(Arc::clone(&place)));
+        let (loads, scans) = (Pool::new("cloakroom-load", 4), Pool::new("cloakroom-scan", 2));
+        Ok(Self(Arc::new(Inner { readers, loads, scans, writer, place, listeners: Mutex::default() })))
     }
 
     /// No code of others runs while it is locked, so a poisoned lock guards a whole list.
@@ -121,16 +133,22 @@ impl FileStore {
         self.0.listeners.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Reads where waiting is allowed.
+    /// Reads on a thread of these.
     async fn read<T: Send + 'static>(
         &self,
-        read: impl FnOnce(&rusqlite::Connection) -> rusqlite::Result<T> + Send + 'static,
+        pool: &Pool,
+        read: impl Fn(&rusqlite::Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T> {
-        let inner = Arc::clone(&self.0);
-        match tokio::task::spawn_blocking(move || inner.readers.read_patiently(read)).await {
-            Ok(answer) => answer,
-            Err(error) => Err(Error::new(ErrorKind::Unavailable, "reading the session file failed").caused_by(error)),
-        }
+        self.0.place.check_process()?;
+        let readers = Arc::clone(&self.0.readers);
+        pool.run(move || readers.read_patiently(read)).await
+    }
+
+    async fn scan<T: Send + 'static>(
+        &self,
+        read: impl Fn(&rusqlite::Connection) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Result<T> {
+        self.read(&self.0.scans, read).await
     }
 }
 
@@ -144,7 +162,7 @@ impl SessionStore for FileStore {
     fn load<'a>(&'a self, key: &'a StoreKey, now: Timestamp) -> BoxFuture<'a, Result<Option<Record>>> {
         Box::pin(async move {
             let key = *key;
-            self.read(move |connection| row::load(connection, &key, now)).await
+            self.read(&self.0.loads, move |connection| row::load(connection, &key, now)).await
         })
     }
 
@@ -153,7 +171,7 @@ impl SessionStore for FileStore {
     }
 
     fn create<'a>(&'a self, key: &'a StoreKey, record: &'a Record, now: Timestamp) -> BoxFuture<'a, Result<Created>> {
-        Box::pin(self.0.writer.ask(move |reply| Verb::Create(*key, record.clone(), now, reply)))
+        Box::pin(self.0.writer.ask(record.data.len(), move |reply| Verb::Create(*key, record.clone(), now, reply)))
     }
 
     fn swap<'a>(
@@ -163,7 +181,9 @@ impl SessionStore for FileStore {
         record: &'a Record,
         now: Timestamp,
     ) -> BoxFuture<'a, Result<Swap>> {
-        Box::pin(self.0.writer.ask(move |reply| Verb::Swap(*key, expected, record.clone(), now, reply)))
+        Box::pin(
+            self.0.writer.ask(record.data.len(), move |reply| Verb::Swap(*key, expected, record.clone(), now, reply)),
+        )
     }
 
     fn touch<'a>(
@@ -173,11 +193,11 @@ impl SessionStore for FileStore {
         idle_deadline: Timestamp,
         now: Timestamp,
     ) -> BoxFuture<'a, Result<Touched>> {
-        Box::pin(self.0.writer.ask(move |reply| Verb::Touch(*key, revision, idle_deadline, now, reply)))
+        Box::pin(self.0.writer.ask(0, move |reply| Verb::Touch(*key, revision, idle_deadline, now, reply)))
     }
 
     fn delete<'a>(&'a self, key: &'a StoreKey, now: Timestamp) -> BoxFuture<'a, Result<Option<Record>>> {
-        Box::pin(self.0.writer.ask(move |reply| Verb::Delete(*key, now, reply)))
+        Box::pin(self.0.writer.ask(0, move |reply| Verb::Delete(*key, now, reply)))
     }
 
     fn delete_many<'a>(&'a self, entries: &'a [IndexEntry], now: Timestamp) -> BoxFuture<'a, Result<Vec<StoreKey>>> {
@@ -186,7 +206,8 @@ impl SessionStore for FileStore {
             let mut removed = Vec::with_capacity(left.len());
             // Between two steps the writer does what others ask of it.
             while !left.is_empty() {
-                let step = self.0.writer.ask(move |reply| Verb::DeleteMany(left, now, reply)).await?;
+                let bytes = left.len() * size_of::<StoreKey>();
+                let step = self.0.writer.ask(bytes, move |reply| Verb::DeleteMany(left, now, reply)).await?;
                 removed.extend(step.removed);
                 left = step.left;
             }

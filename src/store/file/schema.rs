@@ -1,11 +1,9 @@
 //! The tables, their version, and whose file it is.
 
 use std::fmt;
-use std::fs::File;
-use std::io::Read;
 use std::path::Path;
 
-use rusqlite::{Connection, ErrorCode, OptionalExtension, TransactionBehavior};
+use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, TransactionBehavior};
 
 use super::connection::is_busy;
 use super::filesystem::Journal;
@@ -16,15 +14,16 @@ use crate::error::ConfigError;
 const APPLICATION: i32 = 0x434c_4f4b;
 
 /// The version that this program writes.
-pub(super) const VERSION: i64 = 1;
+pub(super) const VERSION: i64 = 2;
 
 /// What each version adds to the one before. A step is never changed once it was released.
 ///
 /// `oldest_reader` is the oldest program that can work on a file of this version: a step that only adds leaves it as it is,
 /// so that the processes before and after a deployment work side by side.
-const STEPS: [Step; VERSION as usize] = [Step {
-    oldest_reader: 1,
-    sql: "
+const STEPS: [Step; VERSION as usize] = [
+    Step {
+        oldest_reader: 1,
+        sql: "
         CREATE TABLE sessions (
             id INTEGER PRIMARY KEY,
             key BLOB NOT NULL,
@@ -47,7 +46,16 @@ const STEPS: [Step; VERSION as usize] = [Step {
         CREATE TABLE leases (name TEXT PRIMARY KEY, holder INTEGER NOT NULL, until INTEGER NOT NULL) STRICT;
         CREATE TABLE versions (oldest_reader INTEGER NOT NULL) STRICT;
     ",
-}];
+    },
+    // Which log the file is written in: see `log`. Random at first, so that no two new files are taken for each other.
+    Step {
+        oldest_reader: 1,
+        sql: "
+        CREATE TABLE log (salts BLOB NOT NULL, base BLOB NOT NULL, cookie INTEGER NOT NULL) STRICT;
+        INSERT INTO log VALUES (randomblob(8), randomblob(8), 0);
+    ",
+    },
+];
 
 struct Step {
     oldest_reader: i64,
@@ -81,39 +89,65 @@ impl fmt::Display for Refused {
 
 impl From<rusqlite::Error> for Refused {
     fn from(error: rusqlite::Error) -> Self {
-        match error.sqlite_error_code() {
-            Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => Self::Damaged,
-            _ => Self::Failed(error),
-        }
+        if is_damage(&error) { Self::Damaged } else { Self::Failed(error) }
     }
 }
 
-/// Where the header of a file tells whose it is (sqlite.org/fileformat2.html, section 1.3).
-const MAGIC: &[u8] = b"SQLite format 3\0";
-const APPLICATION_OFFSET: usize = 68;
-const HEADER: usize = 100;
+/// The header of a database (sqlite.org/fileformat2.html, section 1.3).
+const HEADER: u64 = 100;
 
-/// Refuses a file that is not ours, by its bytes: opening it as a database might change it already.
+/// Refuses a file that is not ours, before a connection that may write opens it: that might change it already.
+///
+/// The bytes are read by SQLite, which takes no lock for this and looks at no log. A file of the standard library would
+/// release, when it is closed, all locks that other connections of this process hold on the database, because POSIX locks
+/// belong to a process; SQLite delays the closing until there are none.
 pub(super) fn verify(path: &Path) -> Result<(), ConfigError> {
-    let mut header = Vec::with_capacity(HEADER);
-    let read = File::open(path).and_then(|file| file.take(HEADER as u64).read_to_end(&mut header));
-    read.map_err(|error| folder::refuse(path, &format!("cannot be read: {error}")))?;
-    if header.is_empty() {
-        return Ok(());
+    let size = std::fs::metadata(path).map(|file| file.len());
+    match size.map_err(|error| folder::refuse(path, &format!("cannot be read: {error}")))? {
+        0 => return Ok(()),
+        1..HEADER => return Err(foreign(path)),
+        _ => {}
     }
-    let ours = header.get(APPLICATION_OFFSET..APPLICATION_OFFSET + 4) == Some(&APPLICATION.to_be_bytes());
-    match (header.starts_with(MAGIC) && header.len() == HEADER, ours) {
-        (true, true) => Ok(()),
-        (true, false) => Err(folder::refuse(
+    let application =
+        without_log(path).and_then(|raw| raw.pragma_query_value(None, "application_id", |row| row.get(0)));
+    match application {
+        Ok(APPLICATION) => Ok(()),
+        Ok(_) => Err(folder::refuse(
             path,
             "is a database of another program, and was left as it is; give the sessions a file of their own",
         )),
-        (false, _) => Err(folder::refuse(
-            path,
-            "is no session file, or is damaged, and was left as it is; give the sessions a file of their own, or restore \
-             it from a backup",
-        )),
+        Err(error) if is_damage(&error) => Err(foreign(path)),
+        Err(error) => Err(folder::refuse(path, &format!("cannot be read: {error}"))),
     }
+}
+
+fn foreign(path: &Path) -> ConfigError {
+    folder::refuse(
+        path,
+        "is no session file, or is damaged, and was left as it is; give the sessions a file of their own, or restore it \
+         from a backup",
+    )
+}
+
+/// A connection to the bytes of the file as they are, without those of its log.
+pub(super) fn without_log(path: &Path) -> rusqlite::Result<Connection> {
+    let mut uri = String::from("file:");
+    for byte in path.as_os_str().as_encoded_bytes() {
+        match byte {
+            b'/' | b'-' | b'.' | b'_' | b'0'..=b'9' | b'a'..=b'z' | b'A'..=b'Z' => uri.push(char::from(*byte)),
+            // A drive and its folders.
+            b'\\' if cfg!(windows) => uri.push('/'),
+            b':' if cfg!(windows) => uri.push(':'),
+            _ => uri.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    uri.push_str("?immutable=1");
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_URI;
+    Connection::open_with_flags(uri, flags)
+}
+
+pub(super) fn is_damage(error: &rusqlite::Error) -> bool {
+    matches!(error.sqlite_error_code(), Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase))
 }
 
 /// Creates the tables of a new file, and brings those of an older version up to date.
@@ -141,7 +175,7 @@ pub(super) fn prepare(connection: &mut Connection, journal: Journal) -> Result<(
 /// Whole files this small are checked page by page when they are opened; of larger ones, what every use touches.
 const CHECKED_PAGES: i64 = 4_096;
 
-fn check(connection: &Connection) -> Result<(), Refused> {
+pub(super) fn check(connection: &Connection) -> Result<(), Refused> {
     let pages: i64 = connection.pragma_query_value(None, "page_count", |row| row.get(0))?;
     if pages <= CHECKED_PAGES {
         let found: String = connection.pragma_query_value(None, "quick_check", |row| row.get(0))?;

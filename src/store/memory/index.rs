@@ -118,6 +118,18 @@ impl Users {
         }
     }
 
+    /// How many records a user has, and some of them: those behind a key that was drawn at random are as good as drawn.
+    pub(super) fn sample(&self, name: &str, behind: &StoreKey, most: usize) -> (usize, Vec<StoreKey>) {
+        match self.shard(name).get(name) {
+            None => (0, Vec::new()),
+            Some(Keys::One(key)) => (1, vec![*key]),
+            Some(Keys::Many(keys)) => {
+                let around = keys.range(behind..).chain(keys.range(..behind));
+                (keys.len(), around.take(most).copied().collect())
+            }
+        }
+    }
+
     /// A user's keys in their order, those behind `after` only.
     pub(super) fn get(&self, name: &str, after: Option<StoreKey>, limit: usize) -> Vec<StoreKey> {
         let after = after.map_or(Bound::Unbounded, Bound::Excluded);

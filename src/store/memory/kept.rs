@@ -12,6 +12,19 @@ pub(super) struct Kept(Arc<[u8]>);
 
 const KEY: usize = 32;
 
+/// What the tables and the allocator add to a record, and what a user adds who has no other.
+const OVERHEAD: usize = 96;
+const OF_USER: usize = 128;
+
+/// The memory that a record takes.
+pub(super) fn size_of(record: &Record) -> usize {
+    size(record.encoded_len(), record.user.as_deref())
+}
+
+fn size(encoded: usize, user: Option<&str>) -> usize {
+    KEY + encoded + OVERHEAD + user.map_or(0, |user| user.len() + OF_USER)
+}
+
 impl Kept {
     pub(super) fn new(key: &StoreKey, record: &Record) -> Self {
         Self(record.encode_behind(key.as_bytes()))
@@ -32,6 +45,10 @@ impl Kept {
     /// The columns that the store looks at, without the whole record.
     pub(super) fn columns(&self) -> Columns<'_> {
         Columns::of(&self.0[KEY..])
+    }
+
+    pub(super) fn size(&self) -> usize {
+        size(self.0.len() - KEY, self.columns().user())
     }
 
     pub(super) fn record(&self) -> Result<Record> {

@@ -2,62 +2,68 @@
 
 mod index;
 mod kept;
+mod room;
 
-use std::collections::VecDeque;
 use std::fmt;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use hashbrown::HashTable;
-use hashbrown::hash_table::Entry;
 use index::{Handles, Users};
 use kept::{Kept, hash};
+use room::{Eviction, Reserved, Room, Want};
 
 use super::{
     AT_ONCE, BoxFuture, Created, FindBy, Found, IndexEntry, IndexPage, Removal, RemovalListener, SessionIndex,
     SessionStore, Swap, Touched,
 };
 use crate::clock::Timestamp;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::Result;
 use crate::record::{Handle, Record, RecordKind, Revision};
 use crate::token::StoreKey;
 
 /// Keeps sessions in the memory of this process: for a laptop, for tests, and for one process whose sessions may end
 /// with it.
 ///
-/// It holds the same bytes as every other store, so that changing the store changes no behaviour. It is bounded: when it
-/// is full it drops what has expired, then the least recently used session without a user, and if there is none it
-/// refuses with [`Full`](ErrorKind::Full). It never gives up a session with a user for a new one. While it is full it looks
-/// for what has expired once a second at most, so that a flood of new sessions does not keep it busy.
+/// It holds the same bytes as every other store, so that changing the store changes no behaviour. It is bounded in
+/// sessions and in bytes. When it is full it drops what has expired, then a session without a user that is among the
+/// least recently used, and if there is none it refuses with [`Full`](crate::ErrorKind::Full). It looks at some four
+/// thousand records at a time for that, and lets others go on in between.
+///
+/// It never gives up a session with a user for somebody else. But once it is half full, a login of a user who holds
+/// more than a sixteenth of its bytes, or of its sessions and more than sixteen, gives up a session of the same user
+/// that is among the least recently used: so one user who fills it keeps nobody else out.
 ///
 /// ```
 /// use cloakroom::{MemoryStore, SessionManager};
 ///
 /// let sessions = SessionManager::new(MemoryStore::new());
-/// let small = SessionManager::new(MemoryStore::with_limit(10_000));
+/// let small = SessionManager::new(MemoryStore::with_limit(10_000).size_limit(64 * 1024 * 1024));
 /// ```
 pub struct MemoryStore {
     shards: Box<[Mutex<Shard>]>,
     users: Users,
     handles: Handles,
-    limit: usize,
-    /// Records of all kinds, those included that are about to be inserted.
-    used: AtomicUsize,
-    /// Live records without a user: what could be given up.
-    evictable: AtomicUsize,
+    room: Room,
     eviction: Mutex<Eviction>,
     listeners: Mutex<Vec<RemovalListener>>,
 }
 
-/// Sessions that a store holds unless it is told otherwise: half a gigabyte of small ones.
-const DEFAULT_LIMIT: usize = 1_000_000;
-
 /// By the first byte of the key, so that a shard is short enough to be gone through, or to grow, in microseconds.
 const SHARDS: usize = 256;
 
-/// Of small slots, so that a table with room to grow into is small as well.
-type Shard = HashTable<Slot>;
+#[derive(Default)]
+struct Shard {
+    /// Of small slots, so that a table with room to grow into is small as well.
+    slots: HashTable<Slot>,
+    /// How many of them could be given up for anybody.
+    evictable: usize,
+}
+
+impl Shard {
+    fn iter(&self) -> impl Iterator<Item = &Slot> {
+        self.slots.iter()
+    }
+}
 
 struct Slot {
     kept: Kept,
@@ -73,18 +79,18 @@ impl Slot {
         now >= self.kept.columns().expires()
     }
 
+    fn is_live(&self) -> bool {
+        self.kept.columns().is_of_kind_live()
+    }
+
+    /// Whether it may be given up for anybody: one that is being renewed is somebody's as well.
     fn is_evictable(&self) -> bool {
-        let columns = self.kept.columns();
-        columns.is_of_kind_live() && columns.user().is_none()
+        self.is_live() && self.kept.columns().user().is_none()
     }
 }
 
 fn find<'a>(shard: &'a mut Shard, key: &StoreKey) -> Option<&'a mut Slot> {
-    shard.find_mut(hash(key.as_bytes()), |slot| slot.kept.is_under(key))
-}
-
-fn entry<'a>(shard: &'a mut Shard, key: &StoreKey) -> Entry<'a, Slot> {
-    shard.entry(hash(key.as_bytes()), |slot| slot.kept.is_under(key), Slot::hash)
+    shard.slots.find_mut(hash(key.as_bytes()), |slot| slot.kept.is_under(key))
 }
 
 /// What is there and has not expired.
@@ -99,24 +105,18 @@ fn shrink<T>(table: &mut HashTable<T>, hash: impl Fn(&T) -> u64) {
     }
 }
 
-#[derive(Default)]
-struct Eviction {
-    /// The least recently used at the last scan, the oldest first.
-    candidates: VecDeque<(Timestamp, StoreKey)>,
-    scanned: Option<Timestamp>,
-}
-
 impl MemoryStore {
-    /// A store for up to a million sessions.
+    /// A store for up to a million sessions, and 512 MiB.
     ///
     /// ```
     /// let store = cloakroom::MemoryStore::new();
     /// ```
     pub fn new() -> Self {
-        Self::with_limit(DEFAULT_LIMIT)
+        Self::with_limit(room::SESSIONS)
     }
 
-    /// A store for up to `sessions` sessions, at least one.
+    /// A store for up to `sessions` sessions, at least one. It takes half a kibibyte for each, which is what small ones
+    /// need, and 512 MiB at least, unless [`size_limit`](MemoryStore::size_limit) says otherwise.
     ///
     /// ```
     /// let store = cloakroom::MemoryStore::with_limit(10_000);
@@ -126,12 +126,22 @@ impl MemoryStore {
             shards: (0..SHARDS).map(|_| Mutex::default()).collect(),
             users: Users::default(),
             handles: Handles::default(),
-            limit: sessions.max(1),
-            used: AtomicUsize::new(0),
-            evictable: AtomicUsize::new(0),
+            room: Room::new(sessions.max(1)),
             eviction: Mutex::default(),
             listeners: Mutex::default(),
         }
+    }
+
+    /// Bounds the memory that all sessions take together, in bytes, of a mebibyte at least. A session takes the bytes
+    /// of its values and some two hundred more.
+    ///
+    /// ```
+    /// let store = cloakroom::MemoryStore::new().size_limit(64 * 1024 * 1024);
+    /// ```
+    #[must_use]
+    pub fn size_limit(mut self, bytes: usize) -> Self {
+        self.room.limit_bytes(bytes.max(1024 * 1024));
+        self
     }
 
     fn shard(&self, key: &StoreKey) -> MutexGuard<'_, Shard> {
@@ -146,14 +156,16 @@ impl MemoryStore {
         if let Some(user) = &record.user {
             self.users.add(user, *key);
         }
-        self.evictable.fetch_add(usize::from(slot.is_evictable()), Ordering::Relaxed);
         slot
     }
 
-    /// Puts a record in the place of the one that was there under its key.
-    fn replace(&self, place: &mut Slot, key: &StoreKey, record: &Record, now: Timestamp) {
+    /// Puts a record in the place of the one that is there under its key; whatever it takes more is reserved.
+    fn replace(&self, shard: &mut Shard, key: &StoreKey, record: &Record, reserved: &mut Reserved<'_>, now: Timestamp) {
+        let Some(place) = find(shard, key) else { return };
         let old = std::mem::replace(place, self.slot(key, record, now));
-        self.evictable.fetch_sub(usize::from(old.is_evictable()), Ordering::Relaxed);
+        let is_evictable = place.is_evictable();
+        reserved.exchange(old.kept.size(), place.kept.size());
+        shard.evictable = shard.evictable + usize::from(is_evictable) - usize::from(old.is_evictable());
         let columns = old.kept.columns();
         if columns.handle() != record.handle {
             self.handles.remove(columns.handle(), key);
@@ -164,10 +176,10 @@ impl MemoryStore {
     }
 
     fn remove(&self, shard: &mut Shard, key: &StoreKey) -> Option<Record> {
-        let place = shard.find_entry(hash(key.as_bytes()), |slot| slot.kept.is_under(key)).ok()?;
+        let place = shard.slots.find_entry(hash(key.as_bytes()), |slot| slot.kept.is_under(key)).ok()?;
         let (slot, _) = place.remove();
-        self.used.fetch_sub(1, Ordering::Relaxed);
-        self.evictable.fetch_sub(usize::from(slot.is_evictable()), Ordering::Relaxed);
+        shard.evictable -= usize::from(slot.is_evictable());
+        self.room.give_back(1, slot.kept.size());
         let columns = slot.kept.columns();
         self.handles.remove(columns.handle(), key);
         if let Some(user) = columns.user() {
@@ -177,40 +189,13 @@ impl MemoryStore {
     }
 
     /// Removes what has expired from one shard, and adds it to `removed`.
-    fn sweep_shard(&self, shard: &Mutex<Shard>, removed: &mut Removed, now: Timestamp) -> u64 {
-        let mut shard = lock(shard);
+    fn sweep_shard(&self, shard: &mut Shard, removed: &mut Removed, now: Timestamp) -> u64 {
         let expired: Vec<_> = shard.iter().filter(|slot| slot.is_expired(now)).map(|slot| slot.kept.key()).collect();
         for key in &expired {
-            removed.extend(self.remove(&mut shard, key).map(|record| (Removal::Expired, record)));
+            removed.extend(self.remove(shard, key).map(|record| (Removal::Expired, record)));
         }
-        shrink(&mut shard, Slot::hash);
+        shrink(&mut shard.slots, Slot::hash);
         expired.len() as u64
-    }
-
-    fn make_room(&self, removed: &mut Removed, now: Timestamp) -> Result<()> {
-        let mut eviction = lock(&self.eviction);
-        // One scan serves many: it sweeps, and it finds the next sessions to give up in the order of their last use.
-        let due = eviction.scanned.is_none_or(|scanned| now.since(scanned) >= Duration::from_secs(1));
-        if due {
-            self.scan(&mut eviction, removed, now);
-        }
-        while self.used.load(Ordering::Relaxed) > self.limit {
-            if eviction.candidates.is_empty() && self.evictable.load(Ordering::Relaxed) > 0 {
-                self.scan(&mut eviction, removed, now);
-            }
-            let Some((used, key)) = eviction.candidates.pop_front() else {
-                self.used.fetch_sub(1, Ordering::Relaxed);
-                return Err(Error::new(
-                    ErrorKind::Full,
-                    format!("the memory store holds its {} sessions, and all of them have a user", self.limit),
-                ));
-            };
-            let mut shard = self.shard(&key);
-            if find(&mut shard, &key).is_some_and(|slot| slot.is_evictable() && slot.used == used) {
-                removed.extend(self.remove(&mut shard, &key).map(|record| (Removal::Evicted, record)));
-            }
-        }
-        Ok(())
     }
 
     /// Tells of the live records that went, by whoever holds no lock.
@@ -222,24 +207,6 @@ impl MemoryStore {
         for (why, record) in removed.iter().filter(|(_, record)| record.kind == RecordKind::Live) {
             listeners.iter().for_each(|tell| tell(*why, record));
         }
-    }
-
-    fn scan(&self, eviction: &mut Eviction, removed: &mut Removed, now: Timestamp) {
-        let mut oldest = Vec::new();
-        for shard in &self.shards {
-            self.sweep_shard(shard, removed, now);
-            let shard = lock(shard);
-            let evictable = shard.iter().filter(|slot| slot.is_evictable());
-            oldest.extend(evictable.map(|slot| (slot.used, slot.kept.key())));
-        }
-        let batch = (self.limit / 64).clamp(1, 65_536).min(oldest.len());
-        if batch < oldest.len() {
-            oldest.select_nth_unstable(batch);
-            oldest.truncate(batch);
-        }
-        oldest.sort_unstable();
-        eviction.candidates = oldest.into();
-        eviction.scanned = Some(now);
     }
 
     /// Records behind a key, in the order of their keys, and the last key that was looked at if there may be more.
@@ -287,50 +254,70 @@ impl MemoryStore {
         kept.record().map(Some)
     }
 
-    fn create_now(&self, key: &StoreKey, record: &Record, now: Timestamp) -> Result<Created> {
-        // A key that is taken, or an expired record's place, costs no other session its place.
-        match entry(&mut self.shard(key), key) {
-            Entry::Occupied(place) => return Ok(self.create_over(place.into_mut(), key, record, now)),
-            Entry::Vacant(place) if self.used.fetch_add(1, Ordering::Relaxed) < self.limit => {
-                place.insert(self.slot(key, record, now));
-                return Ok(Created::Created);
+    async fn create_now(&self, key: &StoreKey, record: &Record, now: Timestamp) -> Result<Created> {
+        let mut reserved = self.room.nothing();
+        {
+            let mut shard = self.shard(key);
+            // A key that is taken, or an expired record's place, costs no other session its place.
+            if let Some(created) = self.create_over(&mut shard, key, record, now) {
+                return Ok(created);
             }
-            // Counted all the same: room is made for it, or that counts it off.
-            Entry::Vacant(_) => {}
+            if reserved.take_plenty(&Want::record(key, record)) {
+                return Ok(self.create_in(reserved, &mut shard, key, record, now));
+            }
         }
-        let mut removed = Removed::new();
-        let room = self.make_room(&mut removed, now);
-        self.tell(&removed);
-        room?;
-        match entry(&mut self.shard(key), key) {
-            Entry::Occupied(place) => {
-                self.used.fetch_sub(1, Ordering::Relaxed);
-                Ok(self.create_over(place.into_mut(), key, record, now))
-            }
-            Entry::Vacant(place) => {
-                place.insert(self.slot(key, record, now));
-                Ok(Created::Created)
-            }
+        self.reserve(&mut reserved, Want::record(key, record), now).await?;
+        let mut shard = self.shard(key);
+        match self.create_over(&mut shard, key, record, now) {
+            Some(created) => Ok(created),
+            None => Ok(self.create_in(reserved, &mut shard, key, record, now)),
         }
     }
 
-    /// Creates a record where one is or was.
-    fn create_over(&self, place: &mut Slot, key: &StoreKey, record: &Record, now: Timestamp) -> Created {
-        if !place.is_expired(now) {
-            return Created::AlreadyExists;
-        }
-        self.replace(place, key, record, now);
+    /// Creates a record where there is none.
+    fn create_in(
+        &self,
+        mut reserved: Reserved<'_>,
+        shard: &mut Shard,
+        key: &StoreKey,
+        record: &Record,
+        now: Timestamp,
+    ) -> Created {
+        let slot = self.slot(key, record, now);
+        shard.evictable += usize::from(slot.is_evictable());
+        shard.slots.insert_unique(hash(key.as_bytes()), slot, Slot::hash);
+        reserved.keep();
         Created::Created
     }
 
-    fn swap_now(&self, key: &StoreKey, expected: Revision, record: &Record, now: Timestamp) -> Result<Swap> {
-        let mut shard = self.shard(key);
-        let Some(slot) = find_current(&mut shard, key, now) else { return Ok(Swap::Gone) };
-        if slot.kept.columns().revision() != expected {
-            return slot.kept.record().map(Swap::Conflict);
+    /// Creates a record where one is or was; none where there is nothing.
+    fn create_over(&self, shard: &mut Shard, key: &StoreKey, record: &Record, now: Timestamp) -> Option<Created> {
+        if !find(shard, key)?.is_expired(now) {
+            return Some(Created::AlreadyExists);
         }
-        self.replace(slot, key, record, now);
-        Ok(Swap::Swapped)
+        self.replace(shard, key, record, &mut self.room.nothing(), now);
+        Some(Created::Created)
+    }
+
+    async fn swap_now(&self, key: &StoreKey, expected: Revision, record: &Record, now: Timestamp) -> Result<Swap> {
+        let mut reserved = self.room.nothing();
+        loop {
+            let growth = {
+                let mut shard = self.shard(key);
+                let Some(slot) = find_current(&mut shard, key, now) else { return Ok(Swap::Gone) };
+                if slot.kept.columns().revision() != expected {
+                    return slot.kept.record().map(Swap::Conflict);
+                }
+                let missing = kept::size_of(record).saturating_sub(slot.kept.size() + reserved.bytes);
+                let growth = Want::growth(key, record, missing);
+                if missing == 0 || reserved.take_plenty(&growth) {
+                    self.replace(&mut shard, key, record, &mut reserved, now);
+                    return Ok(Swap::Swapped);
+                }
+                growth
+            };
+            self.reserve(&mut reserved, growth, now).await?;
+        }
     }
 
     fn touch_now(&self, key: &StoreKey, revision: Revision, deadline: Timestamp, now: Timestamp) -> Result<Touched> {
@@ -341,7 +328,7 @@ impl MemoryStore {
             return Ok(Touched::Stale);
         }
         record.touch(deadline, now);
-        self.replace(slot, key, &record, now);
+        self.replace(&mut shard, key, &record, &mut self.room.nothing(), now);
         Ok(Touched::Touched)
     }
 
@@ -363,10 +350,7 @@ impl Default for MemoryStore {
 
 impl fmt::Debug for MemoryStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("MemoryStore")
-            .field("records", &self.used.load(Ordering::Relaxed))
-            .field("limit", &self.limit)
-            .finish_non_exhaustive()
+        f.debug_struct("MemoryStore").field("room", &self.room).finish_non_exhaustive()
     }
 }
 
@@ -380,7 +364,7 @@ impl SessionStore for MemoryStore {
     }
 
     fn create<'a>(&'a self, key: &'a StoreKey, record: &'a Record, now: Timestamp) -> BoxFuture<'a, Result<Created>> {
-        Box::pin(async move { self.create_now(key, record, now) })
+        Box::pin(self.create_now(key, record, now))
     }
 
     fn swap<'a>(
@@ -390,7 +374,7 @@ impl SessionStore for MemoryStore {
         record: &'a Record,
         now: Timestamp,
     ) -> BoxFuture<'a, Result<Swap>> {
-        Box::pin(async move { self.swap_now(key, expected, record, now) })
+        Box::pin(self.swap_now(key, expected, record, now))
     }
 
     fn touch<'a>(
@@ -488,10 +472,10 @@ impl SessionIndex for MemoryStore {
 
     fn sweep<'a>(&'a self, now: Timestamp) -> BoxFuture<'a, Result<u64>> {
         Box::pin(async move {
-            let mut swept = 0;
+            let (mut swept, now) = (0, now.by_slowest_clock());
             for shard in &self.shards {
                 let mut removed = Removed::new();
-                swept += self.sweep_shard(shard, &mut removed, now);
+                swept += self.sweep_shard(&mut lock(shard), &mut removed, now);
                 self.tell(&removed);
                 tokio::task::yield_now().await;
             }

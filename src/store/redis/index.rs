@@ -137,7 +137,7 @@ impl RedisStore {
             let current = self.named(index).await?;
             if current == known {
                 // To forget is no part of finding: if it fails, it is done another time.
-                let _ = self.forget(index, &stale).await;
+                let _ = self.forget_gone(index, &stale).await;
                 return Ok(found);
             }
             known = current;
@@ -190,19 +190,25 @@ impl RedisStore {
         let mut from = None;
         loop {
             let (keys, next) = self.scan_hash(hash, from.as_deref(), STEP).await?;
-            let there = join_all(keys.iter().map(|key| self.is_there(key)).collect::<Vec<_>>()).await;
-            let mut stale = Vec::new();
-            for (key, there) in keys.iter().zip(there) {
-                if !there? {
-                    stale.push(*key);
-                }
-            }
-            self.forget_in(hash, &stale).await?;
+            self.forget_in(hash, &self.gone(&keys).await?).await?;
             from = next;
             if from.is_none() {
                 return Ok(());
             }
         }
+    }
+
+    /// Those of these records that the server does not have: one that has expired by our clock may be live by
+    /// another's.
+    async fn gone(&self, keys: &[StoreKey]) -> Result<Vec<StoreKey>> {
+        let there = join_all(keys.iter().map(|key| self.is_there(key)).collect::<Vec<_>>()).await;
+        let mut gone = Vec::new();
+        for (key, there) in keys.iter().zip(there) {
+            if !there? {
+                gone.push(*key);
+            }
+        }
+        Ok(gone)
     }
 
     /// The same for the first record of a handle.
@@ -219,13 +225,15 @@ impl RedisStore {
         Ok(self.link.again(&exists).await.map_err(failed)? != Value::Int(0))
     }
 
-    pub(super) async fn forget(&self, index: &Index, stale: &[StoreKey]) -> Result<()> {
+    /// Forgets those of these records that do not exist any more.
+    pub(super) async fn forget_gone(&self, index: &Index, keys: &[StoreKey]) -> Result<()> {
+        let gone = self.gone(keys).await?;
         if let Some(first) = &index.first {
-            for key in stale {
+            for key in &gone {
                 self.release(first, key, SLACK).await?;
             }
         }
-        self.forget_in(&index.hash, stale).await
+        self.forget_in(&index.hash, &gone).await
     }
 
     /// Forgets this record as the first of its handle, if it is that; it was deleted.

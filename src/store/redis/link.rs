@@ -1,11 +1,12 @@
 //! One connection that heals: made when it is needed, made again when it broke, and never waited for without end.
 
 use std::io;
+use std::pin::pin;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
-use futures_util::future::{join, join_all};
+use futures_util::future::{join, join_all, select};
 use redis::aio::{AsyncPushSender, ConnectionLike, ConnectionManager, MultiplexedConnection};
 use redis::cluster::ClusterClient;
 use redis::cluster_async::ClusterConnection;
@@ -20,6 +21,11 @@ use super::script::Call;
 
 /// How often a command is sent on to where a cluster says that its slot is by now.
 const REDIRECTS: u32 = 5;
+
+/// How often a connection that listens is tried, and how long it may take to answer: together with the question that
+/// then takes the place of listening, less than the second within which an end is known.
+const PING_EVERY: Duration = Duration::from_millis(250);
+const PING_WITHIN: Duration = Duration::from_millis(500);
 
 /// A connection that an application has already, for [`RedisStore::on`](crate::RedisStore::on).
 ///
@@ -270,7 +276,8 @@ impl Link {
         }
     }
 
-    /// Subscribes on a connection of its own, and gives `heard` every message; ends when the connection does.
+    /// Subscribes on a connection of its own, and gives `heard` every message; ends when the connection does, or
+    /// answers no more.
     pub(super) async fn listen(
         &self,
         channel: &str,
@@ -284,14 +291,17 @@ impl Link {
         let mut connection = dialled.await.unwrap_or_else(|_| Err(too_late()))?;
         connection.subscribe(channel).await?;
         listening();
-        while let Some(PushInfo { kind, data }) = pushed.recv().await {
-            match (kind, data.as_slice()) {
-                (PushKind::Message, [_, Value::BulkString(message)]) => heard(message),
-                (PushKind::Disconnection, _) => break,
-                _ => {}
+        let hear = async {
+            while let Some(PushInfo { kind, data }) = pushed.recv().await {
+                match (kind, data.as_slice()) {
+                    (PushKind::Message, [_, Value::BulkString(message)]) => heard(message),
+                    (PushKind::Disconnection, _) => break,
+                    _ => {}
+                }
             }
-        }
-        Err(RedisError::from(io::Error::from(io::ErrorKind::ConnectionAborted)))
+            RedisError::from(io::Error::from(io::ErrorKind::ConnectionAborted))
+        };
+        Err(select(pin!(hear), pin!(silence(&mut connection))).await.factor_first().0)
     }
 
     /// A connection to use for more than one command.
@@ -395,6 +405,19 @@ impl Dialler {
             Self::Server(client) => client.get_multiplexed_async_connection_with_config(&config).await,
             Self::Sentinels(client) => client.get_async_connection_with_config(&config).await,
             Self::Cluster(_) | Self::None => Err(RedisError::from(io::Error::from(io::ErrorKind::NotConnected))),
+        }
+    }
+}
+
+/// Waits until a connection answers no more. A network that loses all packets closes nothing, and a connection that
+/// only listens would never show it.
+async fn silence(connection: &mut MultiplexedConnection) -> RedisError {
+    let ping = redis::cmd("PING");
+    loop {
+        sleep(PING_EVERY).await;
+        let answer = timeout(PING_WITHIN, connection.send_packed_command(&ping)).await;
+        if let Err(error) = answer.unwrap_or_else(|_| Err(too_late())) {
+            return error;
         }
     }
 }

@@ -51,7 +51,7 @@ impl RedisStore {
     }
 
     async fn sweep_expired(&self, now: Timestamp) -> Result<u64> {
-        let mut swept = 0;
+        let (mut swept, now) = (0, now.by_slowest_clock());
         let mut scan = Scan::new(&self.link, self.names.records()).await?;
         while let Some(names) = scan.next().await? {
             let mut heads = self.heads(&names).await?;

@@ -60,8 +60,8 @@ pub struct RedisStore {
     kind: &'static str,
 }
 
-/// How much longer than their deadlines keys are kept: what the clocks of hosts may differ by.
-const SLACK: Duration = Duration::from_secs(10 * 60);
+/// How much longer than their deadlines keys are kept.
+const SLACK: Duration = Timestamp::MAX_SKEW;
 
 /// Room for `SET`, `PX`, milliseconds and `NX`.
 const OPTIONS: usize = 32;

@@ -70,7 +70,7 @@ impl RedisStore {
                     continue;
                 }
                 // To forget is no part of finding: if it fails, it is done another time.
-                let _ = self.forget(&index, &stale).await;
+                let _ = self.forget_gone(&index, &stale).await;
             }
             return Ok(IndexPage::new(entries, next));
         }

@@ -87,6 +87,20 @@ pub(crate) fn of_both_the_header_is_asked_first(bed: &Bed) {
     assert_eq!(client.bare("GET", "/get/a", headers, b"").ok().json()["value"], 1);
 }
 
+/// The session of the header ends, and that of the cookie, which is removed.
+pub(crate) fn a_logout_ends_the_sessions_of_both(bed: &Bed) {
+    let client = bed.visitor_with(ON);
+    let ticket = issued(send(&client, "POST", "/set/a", "none", "1"));
+    let visitor = client.stranger();
+    visitor.set("a", 2);
+    let copy = visitor.twin();
+    let cookie = format!("__Host-sid={}", visitor.ticket().expect("a ticket"));
+    let headers: &[(&str, &[u8])] = &[(HEADER, ticket.as_bytes()), ("cookie", cookie.as_bytes())];
+    assert!(visitor.bare("POST", "/logout", headers, b"").ok().removes_cookie());
+    assert_eq!(send(&client, "GET", "/get/a", &ticket, "").ok().json()["value"], Value::Null);
+    assert_eq!(copy.value("a"), Value::Null);
+}
+
 // behaviours 69 and 92
 pub(crate) fn the_answer_varies_by_both(bed: &Bed) {
     let client = bed.visitor_with(ON);

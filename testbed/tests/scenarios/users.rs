@@ -26,6 +26,59 @@ pub(crate) fn a_copy_of_a_cookie_is_no_use_after_a_logout(bed: &Bed) {
     assert!(!is_signed_in(&copy));
 }
 
+/// Two cookies of the name, as of two paths: a logout leaves neither of their sessions.
+pub(crate) fn one_logout_ends_the_sessions_of_all_its_cookies(bed: &Bed) {
+    let visitors = [bed.visitor(), bed.visitor()];
+    for visitor in &visitors {
+        visitor.login("ana-with-two-cookies");
+    }
+    let copies = visitors.each_ref().map(|visitor| visitor.stranger().holding(&visitor.kept()));
+    assert_eq!(sessions_of(&copies[0], "ana-with-two-cookies"), 2);
+    let cookies: Vec<_> = copies.iter().flat_map(Client::kept).map(|(name, value)| format!("{name}={value}")).collect();
+    let cookies = cookies.join("; ");
+    let headers: &[(&str, &[u8])] = &[("cookie", cookies.as_bytes())];
+    assert!(visitors[0].bare("POST", "/logout", headers, b"").ok().removes_cookie());
+    assert_eq!(copies.each_ref().map(is_signed_in), [false; 2]);
+    assert_eq!(sessions_of(&copies[0], "ana-with-two-cookies"), 0);
+}
+
+/// A logout with the cookie from before the login, as of another tab.
+pub(crate) fn a_logout_with_a_cookie_that_was_just_replaced_is_one(bed: &Bed) {
+    let visitor = bed.visitor();
+    visitor.set("a", 1);
+    let [old, writer] = [(); 2].map(|()| visitor.stranger().holding(&visitor.kept()));
+    visitor.login("ana-of-two-tabs");
+    let refused = old.put("/set/a", 2).is(503).no_cookie();
+    assert_eq!((&*refused.error(), refused.header("retry-after")), ("read_only", Some("1")));
+    assert!(old.post("/logout").ok().removes_cookie());
+    assert!(!is_signed_in(&visitor));
+    assert_eq!(sessions_of(&old, "ana-of-two-tabs"), 0);
+    // What is written after a logout begins a session.
+    writer.put("/logout-then-set/b", 1).ok().cookie();
+    assert_eq!(writer.get("/all").ok().json()["values"], json!({ "b": 1 }));
+}
+
+/// A double click on 'sign in'.
+pub(crate) fn two_logins_with_one_cookie_both_succeed(bed: &Bed) {
+    let visitor = bed.visitor();
+    visitor.set("cart", "coat");
+    let second = visitor.stranger().holding(&visitor.kept());
+    let first = visitor.login("ana-who-clicks-twice");
+    assert_ne!(second.login("ana-who-clicks-twice"), first);
+    assert_eq!((second.value("cart"), is_signed_in(&second), is_signed_in(&visitor)), (json!("coat"), true, true));
+}
+
+pub(crate) fn two_logins_with_one_cookie_are_one_session_of_few(bed: &Bed) {
+    let server = bed.alone(&["--sessions-per-user", "1", "--when-reached", "refuse"]);
+    let visitor = server.client();
+    visitor.set("cart", "coat");
+    let second = visitor.stranger().holding(&visitor.kept());
+    visitor.login("ana");
+    second.login("ana");
+    assert_eq!((second.value("cart"), is_signed_in(&second), is_signed_in(&visitor)), (json!("coat"), true, false));
+    assert_eq!(sessions_of(&second, "ana"), 1);
+}
+
 // behaviours 130 and 135
 pub(crate) fn a_user_of_sealed_or_kept_sessions_is_signed_out_everywhere(bed: &Bed) {
     let server = bed.alone(&[]);

@@ -36,3 +36,11 @@ pub(super) fn tests() -> Result<Done> {
 pub(super) fn scenarios() -> Result<Done> {
     matrix::check().map(|()| Done::Fully)
 }
+
+pub(super) fn protocol() -> Result<Done> {
+    run(&mut cargo(&["run", "--quiet", "--release", "--package", "protocol"])).map(|()| Done::Fully)
+}
+
+pub(super) fn simulation() -> Result<Done> {
+    run(&mut cargo(&["run", "--quiet", "--release", "--package", "sim", "--", "--check"])).map(|()| Done::Fully)
+}

@@ -39,6 +39,16 @@ const STEPS: &[Step] = &[
         about: "what holds over HTTP, on every framework and store, and that the documentation says so",
         run: checks::scenarios,
     },
+    Step {
+        name: "protocol",
+        about: "renewal, ending and user limits hold in all states of a few small sizes",
+        run: checks::protocol,
+    },
+    Step {
+        name: "simulation",
+        about: "hosts and visitors from 100,000 seeds, and faults that have to be found",
+        run: checks::simulation,
+    },
     Step { name: "guards", about: "a request costs no more than it may", run: guards::run },
     Step {
         name: "fuzz",
@@ -57,7 +67,7 @@ pub(crate) fn select<'a>(names: &[&'a str]) -> std::result::Result<Vec<&'static 
 
 /// A line for each step.
 pub(crate) fn list() -> String {
-    STEPS.iter().map(|step| format!("  {:<10}{}\n", step.name, step.about)).collect()
+    STEPS.iter().map(|step| format!("  {:<12}{}\n", step.name, step.about)).collect()
 }
 
 #[cfg(test)]
