@@ -69,8 +69,8 @@ pub use record::{Data, Handle, MAX_NOTE_BYTES, MAX_USER_BYTES, Record, RecordKin
 pub use sealed::{CookieStore, Secrets};
 pub use session::{Flash, Scope, Session, View};
 pub use store::{
-    Announcement, BoxFuture, Created, Found, MemoryStore, Removal, RemovalListener, SessionIndex, SessionStore, Swap,
-    Touched, store_from_url,
+    Announcement, BoxFuture, Created, FindBy, Found, IndexEntry, IndexPage, MemoryStore, Removal, RemovalListener,
+    SessionIndex, SessionStore, Swap, Touched, store_from_url,
 };
 #[cfg(feature = "file")]
 pub use store::{Durability, FileStore, FileStoreBuilder};

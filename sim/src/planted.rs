@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use cloakroom::{
-    Created, Found, Record, RecordKind, Result, Revision, SessionStore, StoreKey, Swap, Timestamp, Touched,
+    Created, IndexEntry, Record, RecordKind, Result, Revision, SessionStore, StoreKey, Swap, Timestamp, Touched,
 };
 
 use crate::lock;
@@ -224,12 +224,20 @@ impl Faulty {
         settle(self.store.delete(key, now))
     }
 
+    /// Those that it removed, or says that it removed.
+    pub(crate) fn delete_many(&self, entries: &[IndexEntry], now: Timestamp) -> Result<Vec<StoreKey>> {
+        if self.is(Planted::DeleteForgets) && self.is_one_of(4) {
+            return Ok(entries.iter().map(|entry| entry.key).collect());
+        }
+        settle(self.store.delete_many(entries, now))
+    }
+
     /// What is found of what there is.
-    pub(crate) fn finds(&self, mut found: Vec<Found>) -> Vec<Found> {
+    pub(crate) fn finds(&self, mut found: Vec<IndexEntry>) -> Vec<IndexEntry> {
         match self.planted {
-            Some(Planted::FindsLiveOnly) => found.retain(|found| found.record.kind == RecordKind::Live),
+            Some(Planted::FindsLiveOnly) => found.retain(|found| found.kind == RecordKind::Live),
             Some(Planted::FindMissesNewest) => {
-                found.sort_by_key(|found| found.record.created);
+                found.sort_by_key(|found| found.created);
                 found.pop();
             }
             _ => {}

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
-use super::checked::{Checked, KINDS, MINUTE, SKEW, lasting, live, of_kind};
+use super::checked::{Checked, KINDS, MINUTE, SKEW, entry_of, lasting, live, of_kind};
 use crate::clock::Timestamp;
 use crate::record::{Handle, Record, RecordKind};
 use crate::store::{Announcement, Removal, SessionStore};
@@ -50,6 +50,20 @@ pub async fn tell_of_every_delete(store: Arc<dyn SessionStore>) {
                     None => panic!("a delete is announced: {kind:?}"),
                 }
             }
+        }
+    }
+    let (mut entries, mut handles) = (Vec::new(), Vec::new());
+    for kind in KINDS {
+        let record = of_kind(kind, now);
+        entries.push(entry_of(store.put_new(&record, now).await, &record));
+        handles.push(record.handle);
+    }
+    store.delete_many(&entries, now).await;
+    while !handles.is_empty() {
+        match next().await {
+            Some(Announcement::Deleted(deleted)) => handles.retain(|handle| *handle != deleted),
+            Some(_) => {}
+            None => panic!("each delete of many is announced"),
         }
     }
     listener.abort();

@@ -11,7 +11,9 @@ use crate::clock::Timestamp;
 use crate::error::Result;
 use crate::random::random;
 use crate::record::{Data, Handle, Record, RecordKind, Revision};
-use crate::store::{BoxFuture, Created, Found, SessionIndex, SessionStore, Swap, Touched};
+use crate::store::{
+    BoxFuture, Created, FindBy, Found, IndexEntry, IndexPage, SessionIndex, SessionStore, Swap, Touched,
+};
 use crate::token::StoreKey;
 
 pub(super) const MINUTE: Duration = Duration::from_secs(60);
@@ -22,6 +24,9 @@ pub(super) const MILLISECOND: Duration = Duration::from_millis(1);
 
 /// How often a race is run: often enough that threads meet, seldom enough for a store on a disk.
 pub(super) const ROUNDS: usize = 30;
+
+/// More pages than any law asks for.
+const MOST_PAGES: usize = 10_000;
 
 /// A store that nobody troubles, so that each failure of it breaks a law.
 #[derive(Clone)]
@@ -90,6 +95,37 @@ impl Checked {
         in_order(sound("find_by_handle", self.index().find_by_handle(handle, now).await))
     }
 
+    pub(super) async fn find_page(
+        &self,
+        by: FindBy<'_>,
+        from: Option<Vec<u8>>,
+        limit: usize,
+        now: Timestamp,
+    ) -> IndexPage {
+        sound("find_page", self.index().find_page(by, from.as_deref(), limit, now).await)
+    }
+
+    /// What all pages have, each record once and in the order of the keys.
+    pub(super) async fn all_pages(&self, by: FindBy<'_>, limit: usize, now: Timestamp) -> Vec<IndexEntry> {
+        let (mut all, mut from) = (Vec::new(), None);
+        for _ in 0..MOST_PAGES {
+            let page = self.find_page(by, from, limit, now).await;
+            all.extend(page.entries);
+            from = page.next;
+            if from.is_none() {
+                return unique(all);
+            }
+        }
+        panic!("the pages of a few records have no end");
+    }
+
+    /// In the order of the keys.
+    pub(super) async fn delete_many(&self, entries: &[IndexEntry], now: Timestamp) -> Vec<StoreKey> {
+        let mut removed = sound("delete_many", self.0.delete_many(entries, now).await);
+        removed.sort_unstable();
+        removed
+    }
+
     pub(super) async fn sweep(&self, now: Timestamp) -> u64 {
         sound("sweep", self.index().sweep(now).await)
     }
@@ -125,6 +161,34 @@ fn in_order(mut found: Vec<Found>) -> Vec<Found> {
 /// What `found` should be, in the order of the keys.
 pub(super) fn all<const N: usize>(records: [(StoreKey, &Record); N]) -> Vec<Found> {
     in_order(records.into_iter().map(|(key, record)| Found::new(key, record.clone())).collect())
+}
+
+/// What an index should tell of a record.
+pub(super) fn entry_of(key: StoreKey, record: &Record) -> IndexEntry {
+    IndexEntry::new(key, record)
+}
+
+/// Each once, in the order of the keys.
+pub(super) fn unique(entries: impl IntoIterator<Item = IndexEntry>) -> Vec<IndexEntry> {
+    let mut entries: Vec<_> = entries.into_iter().collect();
+    entries.sort_by_key(|entry| entry.key);
+    entries.dedup();
+    entries
+}
+
+/// Creates many records, many at once.
+pub(super) async fn create_all(store: &Checked, records: &[(StoreKey, Record)], now: Timestamp) {
+    let records: Arc<[_]> = records.into();
+    const TASKS: usize = 20;
+    together(TASKS, |task| {
+        let (store, records) = (store.clone(), Arc::clone(&records));
+        Box::pin(async move {
+            for (key, record) in records.iter().skip(task).step_by(TASKS) {
+                store.put(*key, record, now).await;
+            }
+        })
+    })
+    .await;
 }
 
 pub(super) fn new_key() -> StoreKey {
@@ -172,7 +236,9 @@ pub(super) fn new_data() -> Data {
     Data::from(&random::<40>()[..])
 }
 
-pub(super) const KINDS: [RecordKind; 3] = [RecordKind::Live, RecordKind::Pending, RecordKind::Moved];
+/// One of them as a newer version may write it.
+pub(super) const KINDS: [RecordKind; 4] =
+    [RecordKind::Live, RecordKind::Pending, RecordKind::Moved, RecordKind::Unknown(200)];
 
 /// Runs `count` tasks that start at the same time, and answers what they answered.
 pub(super) async fn together<T: Send + 'static>(count: usize, task: impl Fn(usize) -> BoxFuture<'static, T>) -> Vec<T> {

@@ -87,6 +87,24 @@ pub async fn takes_no_leftover_for_a_session(store: Arc<dyn SessionStore>) {
     assert_eq!(answer, [], "neither a marker alone nor a pending record alone is a session");
 }
 
+/// What a newer version made of a session has not ended, until it expires or is deleted.
+pub async fn takes_an_unknown_kind_for_a_session(store: Arc<dyn SessionStore>) {
+    let (store, now) = (Checked::new(store), Timestamp::now());
+    let (record, other) = (Record { kind: RecordKind::Unknown(200), ..live(now) }, live(now));
+    let key = store.put_new(&record, now).await;
+    store.put_new(&other, now).await;
+    let asked = [record.handle, other.handle];
+    let expected = sorted(asked.map(|handle| (handle, now + HOUR)));
+    assert_eq!(
+        store.expiries(&asked, now).await,
+        expected,
+        "a record of an unknown kind is a session, and hides no other"
+    );
+    store.delete(key, now).await;
+    let lives = [(other.handle, now + HOUR)];
+    assert_eq!(store.expiries(&asked, now).await, lives, "expiries leaves out what was deleted, of whatever kind");
+}
+
 /// At every moment of its renewal a session is one that lives.
 // behaviour 18
 pub async fn never_misses_a_session_in_renewal(store: Arc<dyn SessionStore>) {

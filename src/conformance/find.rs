@@ -13,13 +13,14 @@ use crate::store::{SessionStore, Touched};
 pub async fn answers_all_kinds_of_a_user(store: Arc<dyn SessionStore>) {
     let (store, now) = (Checked::new(store), Timestamp::now());
     assert_eq!(store.find_by_user("ana", now).await, [], "an unknown user has no records");
-    let kinds = [RecordKind::Live, RecordKind::Live, RecordKind::Pending, RecordKind::Moved];
-    let [one, two, pending, moved] = kinds.map(|kind| Record { kind, ..of_user("ana", now) });
+    let kinds = [RecordKind::Live, RecordKind::Live, RecordKind::Pending, RecordKind::Moved, RecordKind::Unknown(200)];
+    let [one, two, pending, moved, unknown] = kinds.map(|kind| Record { kind, ..of_user("ana", now) });
     let expected = all([
         (store.put_new(&one, now).await, &one),
         (store.put_new(&two, now).await, &two),
         (store.put_new(&pending, now).await, &pending),
         (store.put_new(&moved, now).await, &moved),
+        (store.put_new(&unknown, now).await, &unknown),
     ]);
     store.put_new(&of_user("bob", now), now).await;
     store.put_new(&Record { user: None, ..live(now) }, now).await;
@@ -32,12 +33,13 @@ pub async fn answers_all_kinds_of_a_handle(store: Arc<dyn SessionStore>) {
     let (store, now) = (Checked::new(store), Timestamp::now());
     let handle = Handle::random();
     assert_eq!(store.find_by_handle(handle, now).await, [], "an unknown handle has no records");
-    let kinds = [RecordKind::Live, RecordKind::Pending, RecordKind::Moved];
-    let [one, pending, moved] = kinds.map(|kind| Record { kind, handle, user: None, ..live(now) });
+    let kinds = [RecordKind::Live, RecordKind::Pending, RecordKind::Moved, RecordKind::Unknown(200)];
+    let [one, pending, moved, unknown] = kinds.map(|kind| Record { kind, handle, user: None, ..live(now) });
     let expected = all([
         (store.put_new(&one, now).await, &one),
         (store.put_new(&pending, now).await, &pending),
         (store.put_new(&moved, now).await, &moved),
+        (store.put_new(&unknown, now).await, &unknown),
     ]);
     store.put_new(&live(now), now).await;
     let found = store.find_by_handle(handle, now).await;

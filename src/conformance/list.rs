@@ -8,7 +8,7 @@ use crate::record::{Record, RecordKind};
 use crate::store::{Found, SessionStore};
 use crate::token::StoreKey;
 
-/// Live records are counted: none that is pending, a marker, expired or deleted.
+/// Live records are counted: none that is pending, a marker, of an unknown kind, expired or deleted.
 // behaviour 29
 pub async fn counts_live_records_only(store: Arc<dyn SessionStore>) {
     let (store, now) = (Checked::new(store), Timestamp::now());
@@ -17,6 +17,7 @@ pub async fn counts_live_records_only(store: Arc<dyn SessionStore>) {
     store.put_new(&Record { user: None, ..live(now) }, now).await;
     store.put_new(&of_kind(RecordKind::Pending, now), now).await;
     store.put_new(&of_kind(RecordKind::Moved, now), now).await;
+    store.put_new(&of_kind(RecordKind::Unknown(200), now), now).await;
     store.put_new(&endless(now), now).await;
     assert_eq!(store.count(now).await, 3, "count counts live records, and no others");
     let deleted = store.put_new(&live(now), now).await;
@@ -39,7 +40,7 @@ pub async fn counts_what_a_record_becomes(store: Arc<dyn SessionStore>) {
     assert_eq!(store.count(now).await, 0, "a record that became a marker is not counted");
 }
 
-/// Live records are listed, whole: none that is pending, a marker, expired or deleted.
+/// Live records are listed, whole: none that is pending, a marker, of an unknown kind, expired or deleted.
 // behaviours 29 and 32
 pub async fn answers_live_records_only(store: Arc<dyn SessionStore>) {
     let (store, now) = (Checked::new(store), Timestamp::now());
@@ -48,6 +49,7 @@ pub async fn answers_live_records_only(store: Arc<dyn SessionStore>) {
     let keys = [store.put_new(&one, now).await, store.put_new(&other, now).await, store.put_new(&lasting, now).await];
     store.put_new(&of_kind(RecordKind::Pending, now), now).await;
     store.put_new(&of_kind(RecordKind::Moved, now), now).await;
+    store.put_new(&of_kind(RecordKind::Unknown(200), now), now).await;
     let deleted = store.put_new(&live(now), now).await;
     store.delete(deleted, now).await;
     let expected = all([(keys[0], &one), (keys[1], &other), (keys[2], &lasting)]);

@@ -51,7 +51,10 @@ macro_rules! store_laws {
             delete:
                 answers_what_it_removed
                 answers_the_newest_version
-                of_a_missing_record_answers_none;
+                of_a_missing_record_answers_none
+                of_many_removes_these_only
+                of_many_tells_what_was_there
+                of_many_has_no_limit;
             expiry:
                 is_at_the_instant_of_the_deadline
                 is_by_the_earlier_deadline
@@ -107,6 +110,15 @@ macro_rules! index_laws {
                 forgets_what_an_expired_key_was
                 ignores_what_was_refused
                 never_misses_a_session_in_renewal;
+            pages:
+                show_every_kind
+                take_names_literally
+                miss_nothing_that_is_there
+                go_on_while_their_records_are_deleted
+                leave_out_the_expired
+                follow_a_touch_and_a_swap
+                forget_what_was_deleted_with_others
+                never_miss_a_session_in_renewal;
             sweep:
                 removes_the_expired_only
                 spares_what_slower_clocks_see
@@ -121,6 +133,7 @@ macro_rules! index_laws {
                 leaves_out_what_is_over
                 follows_a_touch_and_a_swap
                 takes_no_leftover_for_a_session
+                takes_an_unknown_kind_for_a_session
                 never_misses_a_session_in_renewal;
             announcements:
                 tell_of_every_delete
@@ -163,6 +176,7 @@ mod tests {
             ("race", include_str!("race.rs")),
             ("list", include_str!("list.rs")),
             ("find", include_str!("find.rs")),
+            ("pages", include_str!("pages.rs")),
             ("sweep", include_str!("sweep.rs")),
             ("expiries", include_str!("expiries.rs")),
             ("announcements", include_str!("announcements.rs")),

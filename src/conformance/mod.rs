@@ -36,6 +36,7 @@ pub mod expiry;
 pub mod find;
 pub mod list;
 pub mod load;
+pub mod pages;
 pub mod race;
 pub mod swap;
 pub mod sweep;

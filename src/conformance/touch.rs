@@ -106,7 +106,7 @@ pub async fn knows_never(store: Arc<dyn SessionStore>) {
 // behaviour 45
 pub async fn of_what_is_not_live_is_stale(store: Arc<dyn SessionStore>) {
     let (store, now) = (Checked::new(store), Timestamp::now());
-    for kind in [RecordKind::Pending, RecordKind::Moved] {
+    for kind in [RecordKind::Pending, RecordKind::Moved, RecordKind::Unknown(200)] {
         let record = of_kind(kind, now);
         let key = store.put_new(&record, now).await;
         let answer = store.touch(key, &record, now + HOUR * 2, now + MINUTE).await;

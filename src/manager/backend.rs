@@ -1,5 +1,6 @@
 //! The store as the engine uses it: every wait bounded, and an answer that got lost found again.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,7 +10,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::events::Events;
 use crate::record::{CreatedAgain, Record, Revision};
 use crate::sealed::{CookieStore, Sealer};
-use crate::store::{BoxFuture, Created, SessionIndex, SessionStore, Swap, Touched};
+use crate::store::{BoxFuture, Created, IndexEntry, SessionIndex, SessionStore, Swap, Touched};
 use crate::token::StoreKey;
 
 /// Where a manager keeps its sessions: any [`SessionStore`], or the visitors' cookies by a [`CookieStore`].
@@ -239,6 +240,24 @@ impl BoundedStore {
         let (removed, tries) = self.attempt("delete", patience, || self.store.delete(key, now)).await?;
         let lost = tries > 1 && removed.is_none();
         Ok((removed, lost))
+    }
+
+    /// Deletes records as an index found them, and returns the keys of those that it removed.
+    pub(super) async fn delete_many(
+        &self,
+        patience: &Patience,
+        entries: &[IndexEntry],
+        now: Timestamp,
+    ) -> Result<HashSet<StoreKey>> {
+        if entries.is_empty() {
+            return Ok(HashSet::new());
+        }
+        let (removed, tries) = self.attempt("delete", patience, || self.store.delete_many(entries, now)).await?;
+        if tries > 1 {
+            // An answer was lost: what is not there any more was removed by the attempt before.
+            return Ok(entries.iter().map(|entry| entry.key).collect());
+        }
+        Ok(removed.into_iter().collect())
     }
 
     async fn attempt<'a, T>(

@@ -284,6 +284,9 @@ impl SessionManagerBuilder {
     /// How many sessions a user may have at most, and what a login does where they have as many. Without this there is no
     /// limit. It is exact for all threads, processes and hosts that share the store, as long as all of them set it.
     ///
+    /// With [`EndOldest`](LimitPolicy::EndOldest) a user who has far more, as where the limit is new, can log in all the same:
+    /// each login ends up to a thousand sessions, until the limit holds.
+    ///
     /// A process that dies in the middle of a login may take up a place for as long as
     /// [`grace`](Self::grace), [`longest_request`](Self::longest_request) and a minute take together.
     ///

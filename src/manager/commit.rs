@@ -78,7 +78,7 @@ impl Work {
 
     /// Whether sessions end with this commit.
     pub(super) fn ends_any(&self) -> bool {
-        !self.ending.is_empty() || !self.beside.is_empty() || self.successor.is_some()
+        !self.ending.is_empty() || !self.unborn.is_empty() || !self.beside.is_empty() || self.successor.is_some()
     }
 
     /// The sessions that end with this commit.

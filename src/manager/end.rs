@@ -1,6 +1,7 @@
 //! Ending: one session, one by its handle, or all of a user; and what else a store can tell.
 
-use std::collections::HashSet;
+use std::cmp::Reverse;
+use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -11,17 +12,18 @@ use base64::display::Base64Display;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use super::open::moved;
+use super::pages::Pages;
 use super::{Patience, SessionManager, to_the_end};
 use crate::clock::Timestamp;
 use crate::error::{Error, ErrorKind, Result};
 use crate::events::Event;
 use crate::record::{Handle, Note, Record, RecordKind, Values};
 use crate::session::Session;
-use crate::store::Found;
+use crate::store::{FindBy, IndexEntry};
 use crate::token::StoreKey;
 
-/// How often a user's sessions are listed before the user is too quick for us.
-const MOST_ROUNDS: usize = 100;
+/// The sessions of a user that are listed at once: more than anybody reads.
+const MOST_LISTED: usize = 1_000;
 
 /// A live session, as its owner or an operator sees it.
 ///
@@ -69,10 +71,9 @@ impl SessionInfo {
     }
 }
 
-/// The sessions as they are shown to whoever asks.
-fn infos(records: impl Iterator<Item = Record>) -> Vec<SessionInfo> {
-    let current = Session::ambient().and_then(|session| session.if_loaded(|open| open.handle).flatten());
-    records.map(|record| SessionInfo::new(record, current)).collect()
+/// Whose request asks.
+fn current() -> Option<Handle> {
+    Session::ambient().and_then(|session| session.if_loaded(|open| open.handle).flatten())
 }
 
 /// A part of all live sessions: [`SessionManager::list`] answers it.
@@ -156,7 +157,8 @@ impl SessionManager {
         Ok(swept)
     }
 
-    /// The live sessions of a user, the newest first.
+    /// The live sessions of a user, the newest first, and no more than the newest thousand: a list for a page on which users
+    /// see their devices. [`list_of`](SessionManager::list_of) shows all of them, however many.
     ///
     /// # Errors
     ///
@@ -168,11 +170,53 @@ impl SessionManager {
     /// # Ok(()) }
     /// ```
     pub async fn sessions_of(&self, user: &str) -> Result<Vec<SessionInfo>> {
-        let now = self.now();
-        let found = self.new_patience().wait(self.store()?.index()?.find_by_user(user, now)).await?;
-        let mut sessions = infos(found.into_iter().map(|found| found.record).filter(|record| record.is_live(now)));
-        sessions.sort_unstable_by_key(|info| (std::cmp::Reverse(info.created), info.handle));
-        Ok(sessions)
+        let patience = self.patience_of_steps();
+        let mut newest = BTreeSet::new();
+        let mut pages = Pages::new(FindBy::User(user));
+        while let Some(entries) = self.next_page(&patience, &mut pages).await? {
+            let now = self.now();
+            for entry in entries.iter().filter(|entry| entry.is_live(now)) {
+                newest.insert((Reverse(entry.created), entry.handle, entry.key));
+                if newest.len() > MOST_LISTED {
+                    newest.pop_last();
+                }
+            }
+        }
+        let keys: Vec<_> = newest.into_iter().map(|(_, _, key)| key).collect();
+        self.infos_of(user, &patience, &keys).await
+    }
+
+    /// The live sessions of a user, a page at a time and in no order that means anything: at most `limit`, from the beginning
+    /// or from where an earlier page ended. A session that is live throughout is shown once. For a user with more sessions
+    /// than [`sessions_of`](SessionManager::sessions_of) lists; each page goes through all of them.
+    ///
+    /// # Errors
+    ///
+    /// As for [`count`](SessionManager::count).
+    ///
+    /// ```
+    /// # async fn example(sessions: cloakroom::SessionManager) -> cloakroom::Result<()> {
+    /// let first = sessions.list_of("robot", None, 100).await?;
+    /// let second = sessions.list_of("robot", first.next, 100).await?;
+    /// # Ok(()) }
+    /// ```
+    pub async fn list_of(&self, user: &str, after: Option<Cursor>, limit: usize) -> Result<SessionPage> {
+        let (patience, limit) = (self.patience_of_steps(), limit.max(1));
+        let mut first = BTreeSet::new();
+        let mut pages = Pages::new(FindBy::User(user));
+        while let Some(entries) = self.next_page(&patience, &mut pages).await? {
+            let now = self.now();
+            let wanted = |entry: &&IndexEntry| entry.is_live(now) && after.is_none_or(|after| entry.key > after.0);
+            for entry in entries.iter().filter(wanted) {
+                first.insert(entry.key);
+                if first.len() > limit {
+                    first.pop_last();
+                }
+            }
+        }
+        let next = first.last().filter(|_| first.len() == limit).copied().map(Cursor);
+        let keys: Vec<_> = first.into_iter().collect();
+        Ok(SessionPage { sessions: self.infos_of(user, &patience, &keys).await?, next })
     }
 
     /// All live sessions, a page at a time and in no order that means anything: at most `limit`, from the beginning or
@@ -202,7 +246,19 @@ impl SessionManager {
         let list = self.store()?.index()?.list(after.map(|cursor| cursor.0), limit, now);
         let found = self.new_patience().wait(list).await?;
         let next = found.last().filter(|_| found.len() == limit).map(|last| Cursor(last.key));
-        Ok(SessionPage { sessions: infos(found.into_iter().map(|found| found.record)), next })
+        let current = current();
+        let sessions = found.into_iter().map(|found| SessionInfo::new(found.record, current)).collect();
+        Ok(SessionPage { sessions, next })
+    }
+
+    /// The sessions of a user that are under these keys, as they are shown to whoever asks.
+    async fn infos_of(&self, user: &str, patience: &Patience, keys: &[StoreKey]) -> Result<Vec<SessionInfo>> {
+        let (now, current) = (self.now(), current());
+        let info = |record: Record| {
+            let lives = record.is_live(now) && record.user.as_deref() == Some(user);
+            lives.then(|| SessionInfo::new(record, current))
+        };
+        self.read_each(patience, keys, info).await
     }
 
     /// Ends the session of this handle, wherever its visitor is; returns whether there was one. A request that is under
@@ -220,11 +276,7 @@ impl SessionManager {
     /// ```
     pub async fn revoke(&self, handle: Handle) -> Result<bool> {
         let manager = self.clone();
-        let work = async move {
-            let (patience, now) = (manager.new_patience(), manager.now());
-            let ended = manager.end_handle(&patience, handle, now, |record| manager.revoked(record)).await?;
-            Ok(!ended.is_empty())
-        };
+        let work = async move { Ok(manager.revoke_found(FindBy::Handle(handle), |_| true).await? > 0) };
         to_the_end(Box::pin(work)).await
     }
 
@@ -243,7 +295,13 @@ impl SessionManager {
     /// # Ok(()) }
     /// ```
     pub async fn revoke_of(&self, user: &str, handle: Handle) -> Result<bool> {
-        Ok(self.end_user(user, move |of| of == handle).await? > 0)
+        let (manager, user) = (self.clone(), user.to_owned());
+        let work = async move {
+            // By the handle: the user may have any number of others.
+            let of_user = |entry: &IndexEntry| entry.user.as_deref() == Some(user.as_str());
+            Ok(manager.revoke_found(FindBy::Handle(handle), of_user).await? > 0)
+        };
+        to_the_end(Box::pin(work)).await
     }
 
     /// Ends all sessions of a user, those too that begin or are renewed meanwhile; answers how many.
@@ -259,7 +317,7 @@ impl SessionManager {
     /// ```
     #[doc(alias = "logout_everywhere")]
     pub async fn revoke_user(&self, user: &str) -> Result<usize> {
-        self.end_user(user, |_| true).await
+        self.revoke_user_but(user, None).await
     }
 
     /// Ends all sessions of this session's user but this one; answers how many.
@@ -275,65 +333,34 @@ impl SessionManager {
     /// ```
     pub async fn revoke_others(&self, session: &Session) -> Result<usize> {
         match (session.user()?, session.handle()?) {
-            (Some(user), own) => self.end_user(&user, move |handle| Some(handle) != own).await,
+            (Some(user), own) => self.revoke_user_but(&user, own).await,
             (None, _) => Ok(0),
         }
     }
 
-    async fn end_user(&self, user: &str, which: impl Fn(Handle) -> bool + Send + Sync + 'static) -> Result<usize> {
+    async fn revoke_user_but(&self, user: &str, own: Option<Handle>) -> Result<usize> {
         let (manager, user) = (self.clone(), user.to_owned());
-        let work = async move {
-            let (patience, now) = (manager.new_patience(), manager.now());
-            let index = manager.store()?.index()?;
-            // What has expired here may be live where the clock is behind: it ends as well.
-            let find = || index.find_by_user(&user, now.by_slowest_clock());
-            let ended = manager.end_all(&patience, now, which, find, |record| manager.revoked(record)).await?;
-            Ok(ended.len())
-        };
+        let work = async move { manager.revoke_found(FindBy::User(&user), |entry| Some(entry.handle) != own).await };
         to_the_end(Box::pin(work)).await
     }
 
+    async fn revoke_found(&self, by: FindBy<'_>, which: impl Fn(&IndexEntry) -> bool) -> Result<usize> {
+        let patience = self.patience_of_steps();
+        Ok(self.end_all(&patience, by, which, |entry| self.revoked(entry)).await?.len())
+    }
+
+    /// Ends the session of a handle; returns whose it ended.
     pub(super) async fn end_handle(
         &self,
         patience: &Patience,
         handle: Handle,
-        now: Timestamp,
-        revoked: impl Fn(&Record),
-    ) -> Result<HashSet<Handle>> {
-        let index = self.store()?.index()?;
-        let find = || index.find_by_handle(handle, now.by_slowest_clock());
-        self.end_all(patience, now, |_| true, find, revoked).await
+        revoked: impl Fn(&IndexEntry),
+    ) -> Result<BTreeSet<Handle>> {
+        self.end_all(patience, FindBy::Handle(handle), |_| true, revoked).await
     }
 
-    fn revoked(&self, record: &Record) {
-        self.events().tell(Event::Revoked { handle: record.handle, user: record.user.as_deref() });
-    }
-
-    /// Ends all that `find` finds, until it finds nothing: a session that is being renewed is always found somewhere.
-    /// Answers whose sessions it ended.
-    pub(super) async fn end_all<'a>(
-        &self,
-        patience: &Patience,
-        now: Timestamp,
-        which: impl Fn(Handle) -> bool,
-        find: impl Fn() -> crate::store::BoxFuture<'a, Result<Vec<Found>>>,
-        revoked: impl Fn(&Record),
-    ) -> Result<HashSet<Handle>> {
-        let mut ended = HashSet::new();
-        for _ in 0..MOST_ROUNDS {
-            let mut found = patience.wait(find()).await?;
-            found.retain(|found| which(found.record.handle));
-            if found.is_empty() {
-                ended.iter().for_each(|handle| self.0.endings.over(*handle));
-                return Ok(ended);
-            }
-            for Found { key, record } in found {
-                if self.end_chain(patience, key, record.handle, now).await? && ended.insert(record.handle) {
-                    revoked(&record);
-                }
-            }
-        }
-        Err(Error::new(ErrorKind::Conflict, "sessions begin faster than they can be ended"))
+    fn revoked(&self, entry: &IndexEntry) {
+        self.events().tell(Event::Revoked { handle: entry.handle, user: entry.user.as_deref() });
     }
 
     /// Ends one session for good, wherever it went meanwhile. Returns whether it was still there.
@@ -348,7 +375,7 @@ impl SessionManager {
             return ended;
         }
         // The event is told by the caller, who knows why the session ends.
-        let found = self.end_handle(patience, handle, now, |_| {}).await;
+        let found = self.end_handle(patience, handle, |_| {}).await;
         match ended {
             Ok(_) => Ok(!found?.is_empty()),
             Err(error) => found.map(|_| true).map_err(|_| error),

@@ -1,6 +1,7 @@
 //! Committing to a store: one compare-and-swap, and this request's own changes over the newest record after a conflict.
 
 use super::commit::{Changes, Outcome, Work, ended, needs_cookie, taken};
+use super::open::unknown;
 use super::patience::Retry;
 use super::places::Reserved;
 use super::{Patience, SessionManager};
@@ -213,6 +214,7 @@ impl SessionManager {
             RecordKind::Live => Ok(current),
             RecordKind::Moved => self.follow(patience, current, now).await?.ok_or_else(ended),
             RecordKind::Pending => Err(ended()),
+            RecordKind::Unknown(code) => Err(unknown(code)),
         }
     }
 

@@ -4,8 +4,9 @@ use super::commit::Work;
 use super::{Patience, SessionManager};
 use crate::clock::Timestamp;
 use crate::error::{ErrorKind, Result};
-use crate::record::{Handle, Record};
+use crate::record::Handle;
 use crate::session::state::{Beside, Held, Ticket};
+use crate::store::{FindBy, IndexEntry};
 
 impl SessionManager {
     /// Looks up the tokens that the request brought beside the one that opened its session, where it signed out.
@@ -51,18 +52,16 @@ impl SessionManager {
         if let (Some(successor), Some(user)) = (work.successor, work.draft.user.clone())
             && self.needs_place(None, Some(&user))
         {
-            Box::pin(self.end_successor(patience, &user, successor, now)).await?;
+            Box::pin(self.end_successor(patience, &user, successor)).await?;
         }
         Ok(ended)
     }
 
     /// Two logins of one visitor, as after a double click, hold one place: the later one ends the session of the earlier,
     /// if that is the same user's.
-    async fn end_successor(&self, patience: &Patience, user: &str, successor: Handle, now: Timestamp) -> Result<()> {
-        let index = self.store()?.index()?;
-        let find = || index.find_by_user(user, now);
-        let evicted = |record: &Record| self.evicted(record);
-        self.end_all(patience, now, |of| of == successor, find, evicted).await.map(drop)
+    async fn end_successor(&self, patience: &Patience, user: &str, successor: Handle) -> Result<()> {
+        let of_user = |entry: &IndexEntry| entry.user.as_deref() == Some(user);
+        self.end_all(patience, FindBy::Handle(successor), of_user, |entry| self.evicted(entry)).await.map(drop)
     }
 
     async fn end_held(&self, patience: &Patience, held: &Held, now: Timestamp) -> Result<bool> {

@@ -8,6 +8,7 @@ mod endings;
 mod kept;
 mod logout;
 mod open;
+mod pages;
 mod patience;
 mod places;
 mod register;
@@ -179,6 +180,11 @@ impl SessionManager {
     /// How long whoever begins to wait for the store now may do so, in all.
     pub(crate) fn new_patience(&self) -> Patience {
         Patience::new(self.store_timeout(), self.random().clone())
+    }
+
+    /// The same for what goes on in pages: each of them may take as long as a request.
+    fn patience_of_steps(&self) -> Patience {
+        Patience::for_each_step(self.store_timeout(), self.random().clone())
     }
 
     pub(crate) fn random(&self) -> &Random {

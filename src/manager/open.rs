@@ -210,6 +210,7 @@ impl SessionManager {
             // Nobody has the ticket of a pending record yet.
             RecordKind::Pending => Ok(Opened::Nothing),
             RecordKind::Moved => Ok(Opened::Moved(ticket)),
+            RecordKind::Unknown(code) => Err(unknown(code)),
         }
     }
 
@@ -380,6 +381,11 @@ impl SessionManager {
 pub(super) fn moved(record: &Record) -> Result<Moved> {
     let values = crate::record::Values::from_stored(record.data.clone())?;
     values.own()?.ok_or_else(|| Error::new(ErrorKind::Decode, "a marker does not say where its session went"))
+}
+
+/// What a newer version made of a record is not for this one to read or to change.
+pub(super) fn unknown(code: u8) -> Error {
+    Error::new(ErrorKind::Decode, format!("a stored record has the unknown kind {code}"))
 }
 
 /// What cannot be read opens nothing, and is left to expire; a store that fails is no absent session.

@@ -17,11 +17,25 @@ pub(crate) struct Patience {
     limit: Duration,
     spent_micros: AtomicU64,
     random: Random,
+    /// Whether each step has the whole time.
+    by_steps: bool,
 }
 
 impl Patience {
     pub(crate) fn new(limit: Duration, random: Random) -> Self {
-        Self { limit, spent_micros: AtomicU64::new(0), random }
+        Self { limit, spent_micros: AtomicU64::new(0), random, by_steps: false }
+    }
+
+    /// For work in steps whose number nobody knows: each of them has this long.
+    pub(crate) fn for_each_step(limit: Duration, random: Random) -> Self {
+        Self { by_steps: true, ..Self::new(limit, random) }
+    }
+
+    /// A step begins. That of a request has no more time for it than is left.
+    pub(crate) fn begin_step(&self) {
+        if self.by_steps {
+            self.refill();
+        }
     }
 
     /// Waits for a verb of the store, no longer than what is left. A verb that answers at once costs no timer, nor the room

@@ -9,9 +9,10 @@
 //! The record has a key that no token has, opens nothing, is neither counted nor listed, and is no longer needed when all
 //! that stand in it are live or gone.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use super::commit::{ended, taken};
+use super::pages::Pages;
 use super::patience::Retry;
 use super::{LimitPolicy, Patience, SessionManager};
 use crate::clock::Timestamp;
@@ -19,8 +20,18 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::events::Event;
 use crate::record::{Arriving, AuthenticatedAt, Handle, Moved, Own, Record, RecordKind, Revision, Values};
 use crate::session::state::Ticket;
-use crate::store::{Created, Found, Swap};
+use crate::store::{Created, FindBy, IndexEntry, Swap};
 use crate::token::{StoreKey, Token};
+
+/// Sessions that a login ends at most.
+const MOST_ENDED: usize = 1_000;
+
+/// Sessions that a login ends one after another, by when their users logged in, which is in their data. Of more than that
+/// those go that began first, in batches.
+const MOST_ENDED_IN_TURN: usize = 16;
+
+/// Records of its user that a login looks at, so that it ends in time whatever their number.
+const MOST_COUNTED: usize = 20_000;
 
 /// A pending record that has taken its place, and what it is to become.
 pub(super) struct Reserved {
@@ -122,25 +133,30 @@ impl SessionManager {
                 Some(record) => own(record).unwrap_or_default(),
                 None => Arriving::default(),
             };
-            let found = patience.wait(store.index()?.find_by_user(user, slowest)).await?;
-            let mut holders = holders(&found, &arriving, now);
+            let found = self.records_of(patience, user).await?;
+            let mut holders = self.holders(patience, &found, &arriving, now).await?;
             holders.retain(|handle, _| !leaving.contains(handle));
-            if holders.len() >= limit {
-                let oldest = holders.iter().min_by_key(|(handle, since)| (**since, **handle));
+            let surplus = (holders.len() + 1).saturating_sub(limit);
+            if surplus > 0 {
+                let most = surplus.min(MOST_ENDED);
                 // What a clock that is ahead has written opens nothing, and keeps nobody out.
-                let closed = holders.iter().find(|(_, since)| since.is_ahead_of(now));
-                match (policy, closed, oldest) {
-                    (_, Some((&gone, _)), _) | (LimitPolicy::EndOldest, None, Some((&gone, _))) => {
-                        self.end_handle(patience, gone, now, |record| self.evicted(record)).await?;
-                        continue;
-                    }
-                    _ => {
-                        return Err(Error::new(
-                            ErrorKind::TooManySessions,
-                            format!("the user has {limit} sessions, and may not have more"),
-                        ));
-                    }
+                let closed = holders.values().filter(|entry| entry.created.max(entry.seen).is_ahead_of(now));
+                let mut gone: BTreeSet<_> = closed.map(|entry| entry.handle).take(most).collect();
+                if gone.is_empty() && policy == LimitPolicy::EndOldest {
+                    gone = self.oldest(patience, &holders, most).await?;
                 }
+                if gone.is_empty() {
+                    return Err(Error::new(
+                        ErrorKind::TooManySessions,
+                        format!("the user has {limit} sessions, and may not have more"),
+                    ));
+                }
+                self.end_holders(patience, &found, &gone).await?;
+                if surplus <= MOST_ENDED || policy == LimitPolicy::Refuse {
+                    continue;
+                }
+                // By far too many, as where the limit is new: each login ends some, and none is refused for it.
+                holders.retain(|handle, _| !gone.contains(handle));
             }
             let still = |handle: &Handle| *handle != pending.handle && holders.contains_key(handle);
             let mut next: Vec<Handle> = arriving.0.iter().copied().filter(still).collect();
@@ -157,8 +173,81 @@ impl SessionManager {
         }
     }
 
-    pub(super) fn evicted(&self, record: &Record) {
-        self.events().tell(Event::Evicted { handle: record.handle, user: record.user.as_deref() });
+    /// What a user has, without its data.
+    async fn records_of(&self, patience: &Patience, user: &str) -> Result<Vec<IndexEntry>> {
+        let (mut found, mut pages) = (Vec::new(), Pages::new(FindBy::User(user)));
+        while let Some(entries) = self.next_page(patience, &mut pages).await? {
+            found.extend(entries);
+            if found.len() >= MOST_COUNTED {
+                break;
+            }
+        }
+        Ok(found)
+    }
+
+    /// The sessions that hold a place, each with the record that says so.
+    async fn holders<'a>(
+        &self,
+        patience: &Patience,
+        found: &'a [IndexEntry],
+        arriving: &Arriving,
+        now: Timestamp,
+    ) -> Result<BTreeMap<Handle, &'a IndexEntry>> {
+        let of_kind = |kind| found.iter().filter(move |entry| entry.kind == kind);
+        let live = found.iter().filter(|entry| entry.is_live(now));
+        let arrived = of_kind(RecordKind::Pending).filter(|entry| arriving.0.contains(&entry.handle));
+        let mut holders: BTreeMap<_, _> = live.chain(arrived).map(|entry| (entry.handle, entry)).collect();
+        // A marker holds none: what it points to does. If that is gone, the session has ended.
+        let pending: HashMap<_, _> = of_kind(RecordKind::Pending).map(|entry| (entry.key, entry)).collect();
+        let renewed: HashSet<_> = pending.values().map(|entry| entry.handle).collect();
+        let markers = of_kind(RecordKind::Moved).filter(|marker| renewed.contains(&marker.handle));
+        let markers: Vec<_> = markers.map(|marker| marker.key).collect();
+        for to in self.read_each(patience, &markers, |marker| own::<Moved>(&marker).map(|moved| moved.to)).await? {
+            holders.extend(pending.get(&to).map(|entry| (entry.handle, *entry)));
+        }
+        Ok(holders)
+    }
+
+    /// So many of the sessions that hold a place: those of the oldest logins.
+    async fn oldest(
+        &self,
+        patience: &Patience,
+        holders: &BTreeMap<Handle, &IndexEntry>,
+        count: usize,
+    ) -> Result<BTreeSet<Handle>> {
+        let mut logins = HashMap::new();
+        if count <= MOST_ENDED_IN_TURN {
+            let live = holders.values().filter(|entry| entry.kind == RecordKind::Live);
+            let keys: Vec<_> = live.map(|entry| entry.key).collect();
+            let login = |record: Record| own::<AuthenticatedAt>(&record).map(|at| (record.handle, at.0));
+            logins.extend(self.read_each(patience, &keys, login).await?);
+        }
+        let since = |entry: &IndexEntry| logins.get(&entry.handle).copied().unwrap_or(entry.created);
+        let mut oldest: Vec<_> = holders.iter().map(|(handle, entry)| (since(entry), *handle)).collect();
+        oldest.sort_unstable();
+        Ok(oldest.into_iter().take(count).map(|(_, handle)| handle).collect())
+    }
+
+    /// Ends sessions that hold a place: a few wherever they went meanwhile, many as they were found.
+    async fn end_holders(&self, patience: &Patience, found: &[IndexEntry], gone: &BTreeSet<Handle>) -> Result<()> {
+        let evicted = |entry: &IndexEntry| self.evicted(entry);
+        if gone.len() <= MOST_ENDED_IN_TURN {
+            for handle in gone {
+                self.end_handle(patience, *handle, evicted).await?;
+            }
+            return Ok(());
+        }
+        let ending = found.iter().filter(|entry| gone.contains(&entry.handle)).cloned();
+        let (markers, sessions): (Vec<_>, Vec<_>) = ending.partition(|entry| entry.kind == RecordKind::Moved);
+        let mut ended = BTreeSet::new();
+        self.end_entries(patience, &sessions, &evicted, &mut ended).await?;
+        self.end_entries(patience, &markers, &evicted, &mut ended).await?;
+        ended.iter().for_each(|handle| self.0.endings.over(*handle));
+        Ok(())
+    }
+
+    pub(super) fn evicted(&self, entry: &IndexEntry) {
+        self.events().tell(Event::Evicted { handle: entry.handle, user: entry.user.as_deref() });
     }
 
     /// The record that the logins of a user meet at. It lives as long as any pending record of now does, and names nobody.
@@ -186,25 +275,4 @@ impl SessionManager {
 /// A field of ours in a record. What cannot be read says nothing, and keeps nobody from logging in.
 fn own<T: Own>(record: &Record) -> Option<T> {
     Values::from_stored(record.data.clone()).ok()?.own().ok()?
-}
-
-/// The sessions that hold a place, and when their user logged in.
-fn holders(found: &[Found], arriving: &Arriving, now: Timestamp) -> BTreeMap<Handle, Timestamp> {
-    let markers = found.iter().filter(|found| found.record.kind == RecordKind::Moved);
-    let pointed_to: HashSet<StoreKey> =
-        markers.filter_map(|marker| own::<Moved>(&marker.record)).map(|moved| moved.to).collect();
-    let mut holders = BTreeMap::new();
-    for Found { key, record } in found {
-        let holds = match record.kind {
-            RecordKind::Live => !record.is_expired(now),
-            RecordKind::Pending => arriving.0.contains(&record.handle) || pointed_to.contains(key),
-            // What it points to is pending, live, or another marker; if it is gone, the session has ended.
-            RecordKind::Moved => false,
-        };
-        if holds {
-            let since = own::<AuthenticatedAt>(record).map_or(record.created, |at| at.0);
-            holders.insert(record.handle, since);
-        }
-    }
-    holders
 }

@@ -42,7 +42,7 @@ impl SessionManager {
         let Some(entry) = self.store()?.load(patience, &key, now).await? else { return Ok(Entry::None) };
         let moved = match entry.kind {
             RecordKind::Live => return Ok(Entry::Live),
-            RecordKind::Pending => return Ok(Entry::None),
+            RecordKind::Pending | RecordKind::Unknown(_) => return Ok(Entry::None),
             RecordKind::Moved => moved(&entry)?,
         };
         if self.take_back(patience, &key, &entry, &moved, now).await?.is_some() {

@@ -112,11 +112,7 @@ impl Record {
             place += bytes.len();
         };
         add(&[VERSION]);
-        add(&[match self.kind {
-            RecordKind::Live => 0,
-            RecordKind::Pending => 1,
-            RecordKind::Moved => 2,
-        }]);
+        add(&[self.kind.code()]);
         add(&self.revision.counter.to_le_bytes());
         add(&self.revision.tag.to_le_bytes());
         add(self.handle.as_bytes());
@@ -158,12 +154,8 @@ impl Record {
             }
         }
         let mut columns = || {
-            let kind = match reader.array()? {
-                [0] => RecordKind::Live,
-                [1] => RecordKind::Pending,
-                [2] => RecordKind::Moved,
-                [_] => return None,
-            };
+            let [kind] = reader.array()?;
+            let kind = RecordKind::from_code(kind);
             let revision = Revision { counter: reader.number()?, tag: reader.number()? };
             let handle = Handle::from_bytes(reader.array()?);
             let mut instant = || reader.number().map(Timestamp::from_millis);

@@ -78,6 +78,43 @@ pub enum RecordKind {
     Pending,
     /// The old place of a session that was renewed: says where it went.
     Moved,
+    /// A kind that a newer version of this crate writes, by its code. Opens nothing, and is neither counted nor listed; it
+    /// is found, deleted and swept as any other, so that whoever ends a user's sessions ends it too.
+    Unknown(u8),
+}
+
+impl RecordKind {
+    /// The kind of this code, for stores with a column for it.
+    ///
+    /// ```
+    /// use cloakroom::RecordKind;
+    ///
+    /// assert_eq!(RecordKind::from_code(0), RecordKind::Live);
+    /// assert_eq!(RecordKind::from_code(9), RecordKind::Unknown(9));
+    /// ```
+    pub const fn from_code(code: u8) -> Self {
+        match code {
+            0 => Self::Live,
+            1 => Self::Pending,
+            2 => Self::Moved,
+            code => Self::Unknown(code),
+        }
+    }
+
+    /// The code that every version of this crate writes for the kind.
+    ///
+    /// ```
+    /// # use cloakroom::RecordKind;
+    /// assert_eq!(RecordKind::Moved.code(), 2);
+    /// ```
+    pub const fn code(self) -> u8 {
+        match self {
+            Self::Live => 0,
+            Self::Pending => 1,
+            Self::Moved => 2,
+            Self::Unknown(code) => code,
+        }
+    }
 }
 
 impl Record {

@@ -1,5 +1,6 @@
 //! Where records live: the contract of a store, and the stores of this crate.
 
+mod entry;
 #[cfg(feature = "file")]
 mod file;
 mod memory;
@@ -13,6 +14,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::Poll;
 
+pub use entry::{FindBy, IndexEntry, IndexPage};
 #[cfg(feature = "file")]
 pub use file::{Durability, FileStore, FileStoreBuilder};
 pub use memory::MemoryStore;
@@ -23,7 +25,9 @@ pub(crate) use url::{SCHEMES, is_store};
 
 use crate::clock::Timestamp;
 use crate::error::Result;
-use crate::record::{Handle, Record, RecordKind, Revision};
+#[cfg(doc)]
+use crate::record::RecordKind;
+use crate::record::{Handle, Record, Revision};
 use crate::token::StoreKey;
 
 /// A boxed future, so that stores can be used as trait objects.
@@ -117,6 +121,25 @@ pub trait SessionStore: Debug + Send + Sync + 'static {
     /// Removes the record under `key`, at once, and answers what it removed.
     fn delete<'a>(&'a self, key: &'a StoreKey, now: Timestamp) -> BoxFuture<'a, Result<Option<Record>>>;
 
+    /// Removes many records as an index found them, each as [`delete`](SessionStore::delete) does, and returns the keys of
+    /// those that it removed, in any order. It is no single step: if it fails or is dropped, some may be gone. One call
+    /// removes a page of an index.
+    ///
+    /// By default `delete` is called for each, 64 at a time. A store that can do better does it in few round trips, without
+    /// reading the data, and keeps nobody waiting meanwhile.
+    fn delete_many<'a>(&'a self, entries: &'a [IndexEntry], now: Timestamp) -> BoxFuture<'a, Result<Vec<StoreKey>>> {
+        Box::pin(async move {
+            let mut removed = Vec::with_capacity(entries.len());
+            for entries in entries.chunks(AT_ONCE) {
+                let deletes = entries.iter().map(|entry| -> BoxFuture<'a, _> {
+                    Box::pin(async move { Ok(self.delete(&entry.key, now).await?.map(|_| entry.key)) })
+                });
+                removed.extend(all_of(deletes.collect()).await?.into_iter().flatten());
+            }
+            Ok(removed)
+        })
+    }
+
     /// Whether this store removes by itself what has expired. Then no task sweeps it; [`SessionIndex::sweep`] still does what
     /// it promises when it is asked.
     fn expires_by_itself(&self) -> bool {
@@ -131,8 +154,10 @@ pub trait SessionStore: Debug + Send + Sync + 'static {
 
 /// What more most stores can do: count, list, find and sweep.
 ///
-/// Only live records are counted and listed. The two `find`s answer records of **every** kind, because a session that is
-/// being renewed consists, for a moment, of no live record at all: whoever ends a user's sessions must not miss it.
+/// Only live records are counted and listed. The finds return records of **every** kind, because a session that is being
+/// renewed consists, for a moment, of no live record at all: whoever ends a user's sessions must not miss it. They return
+/// records of an [unknown kind](RecordKind::Unknown) too, which a newer version wrote. A record that cannot be read at all
+/// is left out of all answers, and fails none.
 ///
 /// ```
 /// use cloakroom::{Result, SessionStore, Timestamp};
@@ -153,11 +178,38 @@ pub trait SessionIndex: Send + Sync {
     /// throughout is listed once; one that comes or goes meanwhile may be.
     fn list<'a>(&'a self, after: Option<StoreKey>, limit: usize, now: Timestamp) -> BoxFuture<'a, Result<Vec<Found>>>;
 
-    /// All records of a user, of every kind, as of one instant.
+    /// All records of a user, of every kind, as of one instant. For a user who may have many,
+    /// [`find_page`](SessionIndex::find_page) needs less.
     fn find_by_user<'a>(&'a self, user: &'a str, now: Timestamp) -> BoxFuture<'a, Result<Vec<Found>>>;
 
     /// All records of a handle, of every kind, as of one instant. More than one only while a session is being renewed.
     fn find_by_handle<'a>(&'a self, handle: Handle, now: Timestamp) -> BoxFuture<'a, Result<Vec<Found>>>;
+
+    /// Records of a user or a handle, of every kind and without their data, a page at a time: from the beginning, or `from`
+    /// where an earlier page says that the next one begins. A page has about `limit` records; it may have more, or fewer,
+    /// even none.
+    ///
+    /// A page is as of one instant. All pages together have each record at least once that is there throughout, whatever is
+    /// created and deleted meanwhile; a record may be in two of them. So one who ends sessions by it begins again until
+    /// nothing is found.
+    ///
+    /// By default all records are found at once, by the two finds above.
+    fn find_page<'a>(
+        &'a self,
+        by: FindBy<'a>,
+        from: Option<&'a [u8]>,
+        limit: usize,
+        now: Timestamp,
+    ) -> BoxFuture<'a, Result<IndexPage>> {
+        let _ = (from, limit);
+        Box::pin(async move {
+            let found = match by {
+                FindBy::User(user) => self.find_by_user(user, now).await?,
+                FindBy::Handle(handle) => self.find_by_handle(handle, now).await?,
+            };
+            Ok(IndexPage::new(found.into_iter().map(IndexEntry::from).collect(), None))
+        })
+    }
 
     /// Deletes what expired at least [ten minutes](Timestamp::MAX_SKEW) before `now`, in steps that keep nobody
     /// waiting, and returns how many records that were.
@@ -176,8 +228,7 @@ pub trait SessionIndex: Send + Sync {
     /// session alone. [`Found::expiry_of_session`] takes it from the records of one handle.
     ///
     /// For [`Session::ended`](crate::Session::ended), which asks for up to a thousand sessions at once, and again and again.
-    /// Without an implementation of its own a store is asked with [`find_by_handle`](SessionIndex::find_by_handle), 64 at a
-    /// time.
+    /// Without an implementation of its own a store is asked with [`find_page`](SessionIndex::find_page), 64 at a time.
     fn expiries<'a>(
         &'a self,
         handles: &'a [Handle],
@@ -188,14 +239,15 @@ pub trait SessionIndex: Send + Sync {
             for handles in handles.chunks(AT_ONCE) {
                 let questions = handles.iter().map(|handle| -> BoxFuture<'a, _> {
                     Box::pin(async move {
-                        let mut found = self.find_by_handle(*handle, now).await?;
+                        let mut found = entries_of(self, *handle, now).await?;
                         loop {
-                            let expires = Found::expiry_of_session(&found);
+                            let records = found.iter().map(|entry| (entry.kind, entry.expires()));
+                            let expires = entry::expiry_of_session(records);
                             if expires.is_some() || found.is_empty() {
                                 return Ok(expires.map(|expires| (*handle, expires)));
                             }
                             // A marker alone may be all that was found of a session that moved on meanwhile.
-                            let again = self.find_by_handle(*handle, now).await?;
+                            let again = entries_of(self, *handle, now).await?;
                             if again == found {
                                 return Ok(None);
                             }
@@ -233,6 +285,20 @@ pub trait SessionIndex: Send + Sync {
     /// A store that cannot tell, as one whose server forgets by itself, does nothing, as by default.
     fn on_removal(&self, tell: RemovalListener) {
         let _ = tell;
+    }
+}
+
+/// What an index has of one session.
+async fn entries_of<I: SessionIndex + ?Sized>(index: &I, handle: Handle, now: Timestamp) -> Result<Vec<IndexEntry>> {
+    let (mut entries, mut from) = (Vec::new(), None);
+    loop {
+        // Of a session there are few records.
+        let page = index.find_page(FindBy::Handle(handle), from.as_deref(), AT_ONCE, now).await?;
+        entries.extend(page.entries);
+        from = page.next;
+        if from.is_none() {
+            return Ok(entries);
+        }
     }
 }
 
@@ -315,8 +381,7 @@ impl Found {
     /// # Ok(()) }
     /// ```
     pub fn expiry_of_session(found: &[Self]) -> Option<Timestamp> {
-        let of = |kind| found.iter().find(|found| found.record.kind == kind).map(|found| found.record.expires());
-        of(RecordKind::Live).or_else(|| of(RecordKind::Moved).and(of(RecordKind::Pending)))
+        entry::expiry_of_session(found.iter().map(|found| (found.record.kind, found.record.expires())))
     }
 }
 
@@ -386,6 +451,10 @@ impl<S: SessionStore + ?Sized> SessionStore for Arc<S> {
 
     fn delete<'a>(&'a self, key: &'a StoreKey, now: Timestamp) -> BoxFuture<'a, Result<Option<Record>>> {
         (**self).delete(key, now)
+    }
+
+    fn delete_many<'a>(&'a self, entries: &'a [IndexEntry], now: Timestamp) -> BoxFuture<'a, Result<Vec<StoreKey>>> {
+        (**self).delete_many(entries, now)
     }
 
     fn expires_by_itself(&self) -> bool {

@@ -8,7 +8,8 @@ use crate::clock::Timestamp;
 use crate::error::{Error, ErrorKind, Result};
 use crate::record::{Handle, Record, Revision};
 use crate::store::{
-    Announcement, BoxFuture, Created, Found, RemovalListener, SessionIndex, SessionStore, Swap, Touched,
+    Announcement, BoxFuture, Created, FindBy, Found, IndexEntry, IndexPage, RemovalListener, SessionIndex,
+    SessionStore, Swap, Touched,
 };
 use crate::token::StoreKey;
 
@@ -210,6 +211,10 @@ impl<S: SessionStore> SessionStore for FaultStore<S> {
         Box::pin(self.call(Verb::Delete, move || self.0.store.delete(key, now)))
     }
 
+    fn delete_many<'a>(&'a self, entries: &'a [IndexEntry], now: Timestamp) -> BoxFuture<'a, Result<Vec<StoreKey>>> {
+        Box::pin(self.call(Verb::Delete, move || self.0.store.delete_many(entries, now)))
+    }
+
     fn expires_by_itself(&self) -> bool {
         self.0.store.expires_by_itself()
     }
@@ -235,6 +240,16 @@ impl<S: SessionStore> SessionIndex for FaultStore<S> {
 
     fn find_by_handle<'a>(&'a self, handle: Handle, now: Timestamp) -> BoxFuture<'a, Result<Vec<Found>>> {
         Box::pin(self.ask(move |index| index.find_by_handle(handle, now)))
+    }
+
+    fn find_page<'a>(
+        &'a self,
+        by: FindBy<'a>,
+        from: Option<&'a [u8]>,
+        limit: usize,
+        now: Timestamp,
+    ) -> BoxFuture<'a, Result<IndexPage>> {
+        Box::pin(self.ask(move |index| index.find_page(by, from, limit, now)))
     }
 
     fn sweep<'a>(&'a self, now: Timestamp) -> BoxFuture<'a, Result<u64>> {

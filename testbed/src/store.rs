@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use cloakroom::{
-    Backend, BoxFuture, ConfigError, CookieStore, Created, MemoryStore, Record, Revision, Secrets, SessionIndex,
-    SessionStore, StoreKey, Swap, Timestamp, Touched, store_from_url,
+    Backend, BoxFuture, ConfigError, CookieStore, Created, IndexEntry, MemoryStore, Record, Revision, Secrets,
+    SessionIndex, SessionStore, StoreKey, Swap, Timestamp, Touched, store_from_url,
 };
 use serde_json::{Value, json};
 
@@ -134,6 +134,15 @@ impl<S: SessionStore> SessionStore for Counting<S> {
     fn delete<'a>(&'a self, key: &'a StoreKey, now: Timestamp) -> BoxFuture<'a, cloakroom::Result<Option<Record>>> {
         count(&self.stats.delete);
         self.store.delete(key, now)
+    }
+
+    fn delete_many<'a>(
+        &'a self,
+        entries: &'a [IndexEntry],
+        now: Timestamp,
+    ) -> BoxFuture<'a, cloakroom::Result<Vec<StoreKey>>> {
+        entries.iter().for_each(|_| count(&self.stats.delete));
+        self.store.delete_many(entries, now)
     }
 
     fn expires_by_itself(&self) -> bool {

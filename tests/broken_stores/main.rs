@@ -88,6 +88,21 @@ noticed! {
     CreateForgetsTheExpired: expiry::is_no_reason_to_forget;
     DeleteKeepsTheExpired: expiry::is_beyond_a_delete;
     FindsByOldNames: find::follows_a_swap, find::forgets_what_an_expired_key_was;
+    FindFailsOnUnknownKinds: find::answers_all_kinds_of_a_user, find::answers_all_kinds_of_a_handle;
+    TakesUnknownKindsForLive: load::answers_records_of_every_kind, list::answers_live_records_only,
+        list::counts_live_records_only;
+    PagesMissPending: pages::show_every_kind;
+    PagesShowLiveOnly: pages::show_every_kind, pages::never_miss_a_session_in_renewal;
+    PagesShowTheExpired: pages::leave_out_the_expired;
+    PagesEndTooSoon: pages::miss_nothing_that_is_there, pages::go_on_while_their_records_are_deleted;
+    PagesCountFromTheStart: pages::go_on_while_their_records_are_deleted;
+    PagesFindByPrefix: pages::take_names_literally;
+    PagesAsOfTheFirstVersion: pages::follow_a_touch_and_a_swap;
+    DeleteManyRemovesSome: delete::of_many_has_no_limit;
+    DeleteManyReturnsAll: delete::of_many_tells_what_was_there;
+    DeleteManyKeepsMarkers: delete::of_many_removes_these_only;
+    DeleteManySkipsWhatChanged: delete::of_many_tells_what_was_there;
+    DeleteManyTellsNobody: announcements::tell_of_every_delete;
     SweepRemovesLive: sweep::removes_the_expired_only;
     SweepGoesByOneClock: sweep::spares_what_slower_clocks_see;
     SweepAnswersZero: sweep::removes_the_expired_only, sweep::removes_records_of_every_kind, sweep::frees_the_key;

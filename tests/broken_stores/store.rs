@@ -6,8 +6,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use cloakroom::{
-    Announcement, BoxFuture, Created, Data, Error, ErrorKind, Found, Handle, Record, RecordKind, Removal,
-    RemovalListener, Result, Revision, SessionIndex, SessionStore, StoreKey, Swap, Timestamp, Touched,
+    Announcement, BoxFuture, Created, Data, Error, ErrorKind, FindBy, Found, Handle, IndexEntry, IndexPage, Record,
+    RecordKind, Removal, RemovalListener, Result, Revision, SessionIndex, SessionStore, StoreKey, Swap, Timestamp,
+    Touched,
 };
 use tokio::sync::broadcast;
 
@@ -64,6 +65,20 @@ pub(crate) enum Flaw {
     FindAnswersTheExpired,
     FindForgetsTheExpired,
     FindsByOldNames,
+    FindFailsOnUnknownKinds,
+    TakesUnknownKindsForLive,
+    PagesMissPending,
+    PagesShowLiveOnly,
+    PagesShowTheExpired,
+    PagesEndTooSoon,
+    PagesCountFromTheStart,
+    PagesFindByPrefix,
+    PagesAsOfTheFirstVersion,
+    DeleteManyRemovesSome,
+    DeleteManyReturnsAll,
+    DeleteManyKeepsMarkers,
+    DeleteManySkipsWhatChanged,
+    DeleteManyTellsNobody,
     LoadForgetsTheExpired,
     CreateForgetsTheExpired,
     DeleteKeepsTheExpired,
@@ -181,6 +196,9 @@ impl Plain {
             Some(Flaw::CutsLongUsers) => {
                 record.user = record.user.map(|user| user.chars().take(255).collect::<String>().into())
             }
+            Some(Flaw::TakesUnknownKindsForLive) if matches!(record.kind, RecordKind::Unknown(_)) => {
+                record.kind = RecordKind::Live;
+            }
             Some(Flaw::ForgetsPendingRecords) if record.kind == RecordKind::Pending => return,
             _ => {}
         }
@@ -210,6 +228,12 @@ impl Plain {
         match self.flaw {
             Some(Flaw::FindMissesPending) => found.retain(|found| found.record.kind != RecordKind::Pending),
             Some(Flaw::FindAnswersLiveOnly) => found.retain(|found| found.record.kind == RecordKind::Live),
+            Some(Flaw::FindFailsOnUnknownKinds) => {
+                let unknown = |found: &Found| matches!(found.record.kind, RecordKind::Unknown(_));
+                if found.iter().any(unknown) {
+                    return Err(Error::new(ErrorKind::Decode, "a record has an unknown kind"));
+                }
+            }
             _ => {}
         }
         Ok(found)
@@ -355,6 +379,34 @@ impl SessionStore for Plain {
         })
     }
 
+    fn delete_many<'a>(&'a self, entries: &'a [IndexEntry], now: Timestamp) -> BoxFuture<'a, Result<Vec<StoreKey>>> {
+        Box::pin(async move {
+            let most = if self.has(Flaw::DeleteManyRemovesSome) { 1_000 } else { usize::MAX };
+            let mut removed = Vec::new();
+            for entry in entries.iter().take(most) {
+                let current = self.kept().records.get(&self.key(&entry.key)).cloned();
+                let Some(current) = current else { continue };
+                let changed = current.revision.counter != 1;
+                if self.has(Flaw::DeleteManySkipsWhatChanged) && changed
+                    || self.has(Flaw::DeleteManyKeepsMarkers) && entry.kind == RecordKind::Moved
+                {
+                    continue;
+                }
+                self.remove(&entry.key);
+                if !self.has(Flaw::DeleteManyTellsNobody) {
+                    let _ = self.deleted.send(current.handle);
+                }
+                if !self.expired(&current, now) {
+                    removed.push(entry.key);
+                }
+            }
+            if self.has(Flaw::DeleteManyReturnsAll) {
+                removed = entries.iter().map(|entry| entry.key).collect();
+            }
+            Ok(removed)
+        })
+    }
+
     fn index(&self) -> Option<&dyn SessionIndex> {
         Some(self)
     }
@@ -401,6 +453,47 @@ impl SessionIndex for Plain {
 
     fn find_by_handle<'a>(&'a self, handle: Handle, now: Timestamp) -> BoxFuture<'a, Result<Vec<Found>>> {
         Box::pin(async move { self.find(now, |found| found.record.handle == handle) })
+    }
+
+    fn find_page<'a>(
+        &'a self,
+        by: FindBy<'a>,
+        from: Option<&'a [u8]>,
+        limit: usize,
+        now: Timestamp,
+    ) -> BoxFuture<'a, Result<IndexPage>> {
+        Box::pin(async move {
+            let now = if self.has(Flaw::PagesShowTheExpired) { Timestamp::from_millis(0) } else { now };
+            let mut all = self.all(now);
+            if self.has(Flaw::PagesAsOfTheFirstVersion) {
+                let first = self.kept().first_versions.clone();
+                all.iter_mut().for_each(|found| found.record = first[&found.key].clone());
+            }
+            all.retain(|found| match by {
+                FindBy::User(user) if self.has(Flaw::PagesFindByPrefix) => {
+                    found.record.user.as_ref().is_some_and(|known| known.starts_with(user))
+                }
+                by => by.matches(&found.record),
+            });
+            if self.has(Flaw::PagesMissPending) {
+                all.retain(|found| found.record.kind != RecordKind::Pending);
+            }
+            if self.has(Flaw::PagesShowLiveOnly) {
+                all.retain(|found| found.record.kind == RecordKind::Live);
+            }
+            if self.has(Flaw::PagesCountFromTheStart) {
+                let start = from.map_or(0, |from| usize::from_le_bytes(from.try_into().expect("ours")));
+                let page: Vec<_> = all.into_iter().skip(start).take(limit).map(IndexEntry::from).collect();
+                let next = (page.len() == limit).then(|| (start + limit).to_le_bytes().to_vec());
+                return Ok(IndexPage::new(page, next));
+            }
+            let after = from.map(|from| StoreKey::from_bytes(from.try_into().expect("ours")));
+            all.retain(|found| after.is_none_or(|after| found.key > after));
+            let more = all.len() > limit && !self.has(Flaw::PagesEndTooSoon);
+            all.truncate(limit);
+            let next = all.last().filter(|_| more).map(|last| last.key.as_bytes().to_vec());
+            Ok(IndexPage::new(all.into_iter().map(IndexEntry::from).collect(), next))
+        })
     }
 
     fn sweep<'a>(&'a self, now: Timestamp) -> BoxFuture<'a, Result<u64>> {

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use cloakroom::{
-    Announcement, BoxFuture, Created, Found, Handle, Record, Revision, SessionIndex, SessionStore, StoreKey, Swap,
-    Timestamp, Touched,
+    Announcement, BoxFuture, Created, FindBy, Found, Handle, IndexEntry, IndexPage, Record, Revision, SessionIndex,
+    SessionStore, StoreKey, Swap, Timestamp, Touched,
 };
 use tokio::sync::broadcast;
 
@@ -59,6 +59,10 @@ impl<S: SessionStore> SessionStore for Asked<S> {
         self.store.delete(key, now)
     }
 
+    fn delete_many<'a>(&'a self, entries: &'a [IndexEntry], now: Timestamp) -> BoxFuture<'a, Result<Vec<StoreKey>>> {
+        self.store.delete_many(entries, now)
+    }
+
     fn index(&self) -> Option<&dyn SessionIndex> {
         self.index.then_some(self as &dyn SessionIndex)
     }
@@ -85,6 +89,16 @@ impl<S: SessionStore> SessionIndex for Asked<S> {
 
     fn find_by_handle<'a>(&'a self, handle: Handle, now: Timestamp) -> BoxFuture<'a, Result<Vec<Found>>> {
         self.inner().find_by_handle(handle, now)
+    }
+
+    fn find_page<'a>(
+        &'a self,
+        by: FindBy<'a>,
+        from: Option<&'a [u8]>,
+        limit: usize,
+        now: Timestamp,
+    ) -> BoxFuture<'a, Result<IndexPage>> {
+        self.inner().find_page(by, from, limit, now)
     }
 
     fn sweep<'a>(&'a self, now: Timestamp) -> BoxFuture<'a, Result<u64>> {

@@ -27,6 +27,7 @@ mod sweeper;
 mod tasks;
 mod told;
 mod transient;
+mod unknown;
 mod unresolved;
 mod until_ended;
 mod users;

@@ -7,4 +7,5 @@ mod refused;
 mod replaced;
 mod room;
 mod standing;
+mod unknown;
 mod workshop;

@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use cloakroom::{Announcement, RecordKind, SessionStore, Swap, Timestamp};
+use cloakroom::{Announcement, FindBy, RecordKind, SessionStore, Swap, Timestamp};
 use servers::Redis;
 
 use crate::bench::{HOUR, Result, index, later, live, load, names, put, rewrite, rewritten, with};
 
 /// As the guide has it, under "Whom the server lets do what".
 const ACL: &str = "on >secret ~cloakroom:* resetchannels &cloakroom:deleted -@all +get +getdel +getrange +set +setrange +del \
-                   +exists +pexpire +pttl +hset +hget +hdel +hlen +hkeys +time +eval +evalsha +publish +subscribe +scan \
+                   +exists +pexpire +pttl +hset +hget +hdel +hlen +hkeys +hscan +time +eval +evalsha +publish +subscribe +scan \
                    +ping +hello +select +info +cluster|slots";
 
 /// What only a fresh user of the ACL may do, every verb does with it.
@@ -34,6 +34,11 @@ async fn a_user_who_may_do_no_more_than_the_guide_says_can_keep_sessions() -> Re
     assert_eq!(index(&store).find_by_handle(record.handle, now).await?.len(), 1);
     assert_eq!(index(&store).list(None, 10, now).await?.len(), 1);
     assert_eq!(index(&store).count(now).await?, 1);
+    let entries = index(&store).find_page(FindBy::User("ana"), None, 10, now).await?.entries;
+    assert_eq!(entries.len(), 1);
+    let gone = put(&store, &live(Some("carl"))).await?;
+    let entries = index(&store).find_page(FindBy::User("carl"), None, 10, now).await?.entries;
+    assert_eq!(store.delete_many(&entries, now).await?, [gone]);
     let other = with(rewritten(&record), |record| record.user = Some("bob".into()));
     assert_eq!(store.swap(&key, record.revision, &other, now).await?, Swap::Swapped);
     assert_eq!(index(&store).find_by_user("ana", now).await?, []);
@@ -268,6 +273,25 @@ async fn a_deleted_session_leaves_no_key() -> Result {
     let key = put(&store, &record).await?;
     rewrite(&store, &key, &mut record).await?;
     store.delete(&key, Timestamp::now()).await?;
+    assert_eq!(server.ask(&["DBSIZE"]), "0");
+    Ok(())
+}
+
+/// The same where many are deleted together.
+#[tokio::test]
+async fn sessions_that_are_deleted_together_leave_no_key() -> Result {
+    let server = Redis::start();
+    let store = later(&server.url());
+    let now = Timestamp::now();
+    for user in ["ana", "bob"] {
+        for _ in 0..100 {
+            let record = live(Some(user));
+            put(&store, &record).await?;
+            put(&store, &with(record, |record| record.kind = RecordKind::Pending)).await?;
+        }
+        let entries = index(&store).find_page(FindBy::User(user), None, 1_000, now).await?.entries;
+        assert_eq!(store.delete_many(&entries, now).await?.len(), 200);
+    }
     assert_eq!(server.ask(&["DBSIZE"]), "0");
     Ok(())
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use cloakroom::{ErrorKind, RedisStore, SessionManager, SessionStore, Swap, Timestamp, Touched};
+use cloakroom::{ErrorKind, LimitPolicy, RedisStore, SessionManager, SessionStore, Swap, Timestamp, Touched};
 use servers::{Redis, RedisOptions};
 
 use crate::bench::{HOUR, Result, index, kind, later, live, load, names, new_key, put, rewrite, rewritten};
@@ -144,6 +144,33 @@ async fn a_record_of_another_version_is_left_alone() -> Result {
     assert_eq!(store.create(&key, &live(None), now).await?, cloakroom::Created::AlreadyExists);
     assert_eq!((index(&store).count(now).await?, index(&store).sweep(now + HOUR * 48).await?), (0, 0));
     assert_eq!(kind(load(&store, &key).await), ErrorKind::Decode, "it stays");
+    Ok(())
+}
+
+/// A record of a kind that only a newer version knows is not listed, and ended with the others; and so is what nobody can
+/// read left out.
+#[tokio::test]
+async fn a_record_of_an_unknown_kind_is_not_listed_and_is_ended() -> Result {
+    let server = Redis::start();
+    let store = std::sync::Arc::new(later(&server.url()));
+    let (newer, damaged, plain) = (live(Some("ana")), live(Some("ana")), live(Some("ana")));
+    let key = put(&store, &newer).await?;
+    server.ask(&["SETRANGE", &names(&key, &newer)[0], "1", "\t"]);
+    let key = put(&store, &damaged).await?;
+    server.ask(&["SETRANGE", &names(&key, &damaged)[0], "0", "Z"]);
+    put(&store, &plain).await?;
+    let sessions = SessionManager::builder(std::sync::Arc::clone(&store)).sessions_per_user(2, LimitPolicy::Refuse);
+    let sessions = sessions.without_sweeper().build().expect("valid");
+    let listed = sessions.list(None, 10).await?.sessions;
+    assert_eq!(listed.iter().map(|info| info.handle).collect::<Vec<_>>(), [plain.handle]);
+    assert_eq!(sessions.sessions_of("ana").await?, listed);
+    let login = sessions.open(());
+    login.load().await?;
+    login.login("ana")?;
+    login.save().await?;
+    assert_eq!(sessions.revoke_user("ana").await?, 3);
+    assert_eq!(server.ask(&["EXISTS", &names(&key, &damaged)[0]]), "1", "whose it is, nobody can say");
+    assert_eq!(index(&store).find_by_handle(newer.handle, Timestamp::now()).await?, []);
     Ok(())
 }
 

@@ -1,8 +1,8 @@
 //! File stores that take their folder with them.
 
 use cloakroom::{
-    BoxFuture, ConfigError, Created, FileStore, Record, Result, Revision, SessionIndex, SessionStore, StoreKey, Swap,
-    Timestamp, Touched,
+    BoxFuture, ConfigError, Created, FileStore, IndexEntry, Record, Result, Revision, SessionIndex, SessionStore,
+    StoreKey, Swap, Timestamp, Touched,
 };
 use tempfile::TempDir;
 
@@ -61,6 +61,10 @@ impl SessionStore for InFolder {
 
     fn delete<'a>(&'a self, key: &'a StoreKey, now: Timestamp) -> BoxFuture<'a, Result<Option<Record>>> {
         self.store.delete(key, now)
+    }
+
+    fn delete_many<'a>(&'a self, entries: &'a [IndexEntry], now: Timestamp) -> BoxFuture<'a, Result<Vec<StoreKey>>> {
+        self.store.delete_many(entries, now)
     }
 
     fn index(&self) -> Option<&dyn SessionIndex> {

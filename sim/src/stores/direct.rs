@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cloakroom::{
-    BoxFuture, Created, Found, Handle, Record, RemovalListener, Result, Revision, SessionIndex, SessionStore, StoreKey,
-    Swap, Timestamp, Touched,
+    BoxFuture, Created, FindBy, Found, Handle, IndexEntry, IndexPage, Record, RemovalListener, Result, Revision,
+    SessionIndex, SessionStore, StoreKey, Swap, Timestamp, Touched,
 };
 
 use super::settle;
@@ -135,6 +135,19 @@ impl SessionStore for Direct {
         })
     }
 
+    fn delete_many<'a>(&'a self, entries: &'a [IndexEntry], now: Timestamp) -> BoxFuture<'a, Result<Vec<StoreKey>>> {
+        let (net, faulty, entries) = (Arc::clone(&self.net), Arc::clone(&self.faulty), entries.to_vec());
+        Box::pin(async move {
+            let text = format!("delete {:?}", entries.iter().map(|entry| entry.key).collect::<Vec<_>>());
+            let effect = move || {
+                let deleted = faulty.delete_many(&entries, now)?;
+                entries.iter().for_each(|entry| net.world.wrote(entry.key));
+                Ok(deleted)
+            };
+            self.net.send(|| text, effect).await?
+        })
+    }
+
     fn index(&self) -> Option<&dyn SessionIndex> {
         Some(self)
     }
@@ -151,11 +164,31 @@ impl SessionIndex for Direct {
 
     fn find_by_user<'a>(&'a self, user: &'a str, now: Timestamp) -> BoxFuture<'a, Result<Vec<Found>>> {
         let user = user.to_owned();
-        self.ask("find by user", move |index, faulty| Ok(faulty.finds(settle(index.find_by_user(&user, now))?)))
+        self.ask("find by user", move |index, _| settle(index.find_by_user(&user, now)))
     }
 
     fn find_by_handle<'a>(&'a self, handle: Handle, now: Timestamp) -> BoxFuture<'a, Result<Vec<Found>>> {
-        self.ask("find by handle", move |index, faulty| Ok(faulty.finds(settle(index.find_by_handle(handle, now))?)))
+        self.ask("find by handle", move |index, _| settle(index.find_by_handle(handle, now)))
+    }
+
+    fn find_page<'a>(
+        &'a self,
+        by: FindBy<'a>,
+        from: Option<&'a [u8]>,
+        limit: usize,
+        now: Timestamp,
+    ) -> BoxFuture<'a, Result<IndexPage>> {
+        let (what, user, handle) = match by {
+            FindBy::User(user) => ("find by user", user.to_owned(), None),
+            FindBy::Handle(handle) => ("find by handle", String::new(), Some(handle)),
+            _ => unreachable!("the engine finds by nothing else"),
+        };
+        let from = from.map(<[u8]>::to_vec);
+        self.ask(what, move |index, faulty| {
+            let by = handle.map_or(FindBy::User(&user), FindBy::Handle);
+            let page = settle(index.find_page(by, from.as_deref(), limit, now))?;
+            Ok(IndexPage::new(faulty.finds(page.entries), page.next))
+        })
     }
 
     fn sweep<'a>(&'a self, now: Timestamp) -> BoxFuture<'a, Result<u64>> {

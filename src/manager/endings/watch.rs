@@ -136,6 +136,8 @@ impl SessionManager {
                 RecordKind::Live => return Ok(Some((place, record.expires()))),
                 RecordKind::Pending => return Ok((place != key).then_some((key, record.expires()))),
                 RecordKind::Moved => place = moved(&record)?.to,
+                // What a newer version made of it has not ended.
+                RecordKind::Unknown(_) => return Ok(Some((place, record.expires()))),
             }
         }
         Ok(None)

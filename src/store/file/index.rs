@@ -1,6 +1,6 @@
 //! Counting, listing, finding, and sweeping.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
 
@@ -10,7 +10,7 @@ use crate::clock::Timestamp;
 use crate::error::Result;
 use crate::random::random;
 use crate::record::{Handle, Record, RecordKind};
-use crate::store::{BoxFuture, Found, Removal, RemovalListener, SessionIndex};
+use crate::store::{BoxFuture, FindBy, Found, IndexPage, Removal, RemovalListener, SessionIndex};
 use crate::token::StoreKey;
 
 /// Records that are deleted in one step, so that nobody waits for a sweep.
@@ -48,11 +48,31 @@ impl SessionIndex for FileStore {
 
     fn find_by_user<'a>(&'a self, user: &'a str, now: Timestamp) -> BoxFuture<'a, Result<Vec<Found>>> {
         let user = user.to_owned();
-        Box::pin(self.scan(move |connection| row::find_by_user(connection, &user, now)))
+        Box::pin(self.scan(move |connection| row::find(connection, FindBy::User(&user), now)))
     }
 
     fn find_by_handle<'a>(&'a self, handle: Handle, now: Timestamp) -> BoxFuture<'a, Result<Vec<Found>>> {
-        Box::pin(self.scan(move |connection| row::find_by_handle(connection, handle, now)))
+        Box::pin(self.scan(move |connection| row::find(connection, FindBy::Handle(handle), now)))
+    }
+
+    fn find_page<'a>(
+        &'a self,
+        by: FindBy<'a>,
+        from: Option<&'a [u8]>,
+        limit: usize,
+        now: Timestamp,
+    ) -> BoxFuture<'a, Result<IndexPage>> {
+        let after = from.and_then(|from| from.try_into().ok()).map_or(i64::MIN, i64::from_le_bytes);
+        let user = if let FindBy::User(user) = by { user.to_owned() } else { String::new() };
+        Box::pin(async move {
+            let handle = if let FindBy::Handle(handle) = by { Some(handle) } else { None };
+            let read = self.scan(move |connection| {
+                let by = handle.map_or(FindBy::User(&user), FindBy::Handle);
+                row::find_page(connection, by, after, limit.max(1), now)
+            });
+            let (entries, next) = read.await?;
+            Ok(IndexPage::new(entries, next.map(|last| last.to_le_bytes().to_vec())))
+        })
     }
 
     fn sweep<'a>(&'a self, now: Timestamp) -> BoxFuture<'a, Result<u64>> {
@@ -115,6 +135,33 @@ pub(super) fn step(connection: &Connection, sweeper: Sweeper, now: Timestamp) ->
         row::lease(connection, NAME, holder, now, now)?;
     }
     Ok(step)
+}
+
+/// What one step of deleting many records did.
+#[derive(Debug)]
+pub(super) struct Deleted {
+    /// Those that were there.
+    pub(super) removed: Vec<StoreKey>,
+    /// Those that another step has to delete.
+    pub(super) left: Vec<StoreKey>,
+}
+
+/// How long a step may keep other verbs waiting: a record of a megabyte takes milliseconds to delete.
+const STEP_TIME: Duration = Duration::from_millis(5);
+
+/// Deletes some of these records, at least one.
+pub(super) fn delete_some(connection: &Connection, keys: &[StoreKey], now: Timestamp) -> rusqlite::Result<Deleted> {
+    let start = Instant::now();
+    let mut removed = Vec::new();
+    for (at, key) in keys.iter().enumerate() {
+        if at > 0 && start.elapsed() >= STEP_TIME {
+            return Ok(Deleted { removed, left: keys[at..].to_vec() });
+        }
+        if row::delete_unread(connection, key, now)? {
+            removed.push(*key);
+        }
+    }
+    Ok(Deleted { removed, left: Vec::new() })
 }
 
 /// Gives some pages back to the disk if a quarter of the file is free and worth it; answers whether there is more to do.

@@ -20,7 +20,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 pub use options::{Durability, FileStoreBuilder};
 
-use super::{BoxFuture, Created, RemovalListener, SessionIndex, SessionStore, Swap, Touched};
+use super::{BoxFuture, Created, IndexEntry, RemovalListener, SessionIndex, SessionStore, Swap, Touched};
 use crate::clock::Timestamp;
 use crate::error::{ConfigError, Result};
 use crate::record::{Record, Revision};
@@ -198,6 +198,21 @@ impl SessionStore for FileStore {
 
     fn delete<'a>(&'a self, key: &'a StoreKey, now: Timestamp) -> BoxFuture<'a, Result<Option<Record>>> {
         Box::pin(self.0.writer.ask(0, move |reply| Verb::Delete(*key, now, reply)))
+    }
+
+    fn delete_many<'a>(&'a self, entries: &'a [IndexEntry], now: Timestamp) -> BoxFuture<'a, Result<Vec<StoreKey>>> {
+        Box::pin(async move {
+            let mut left: Vec<_> = entries.iter().map(|entry| entry.key).collect();
+            let mut removed = Vec::with_capacity(left.len());
+            // Between two steps the writer does what others ask of it.
+            while !left.is_empty() {
+                let bytes = left.len() * size_of::<StoreKey>();
+                let step = self.0.writer.ask(bytes, move |reply| Verb::DeleteMany(left, now, reply)).await?;
+                removed.extend(step.removed);
+                left = step.left;
+            }
+            Ok(removed)
+        })
     }
 
     fn index(&self) -> Option<&dyn SessionIndex> {

@@ -7,6 +7,7 @@ use rusqlite::Connection;
 
 use super::connection::{Link, Patience, Place, failed, is_busy};
 use super::inline::Inline;
+use super::row;
 use crate::error::{Error, ErrorKind, Result};
 
 /// Connections that only read. Each is used by one thread at a time, and holds no lock in between, so that it never keeps
@@ -93,12 +94,10 @@ impl Readers {
 
 /// What is stored and cannot be read is no failure of the store.
 fn unreadable_or_failed(error: rusqlite::Error) -> Error {
-    match error {
-        rusqlite::Error::FromSqlConversionFailure(..) | rusqlite::Error::InvalidColumnType(..) => {
-            Error::new(ErrorKind::Decode, "a record in the session file cannot be read").caused_by(error)
-        }
-        error => failed(error),
+    if row::is_unreadable(&error) {
+        return Error::new(ErrorKind::Decode, "a record in the session file cannot be read").caused_by(error);
     }
+    failed(error)
 }
 
 #[cfg(test)]

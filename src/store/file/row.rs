@@ -3,9 +3,9 @@
 use rusqlite::{Connection, OptionalExtension, Row, ToSql, params};
 
 use crate::clock::Timestamp;
-use crate::error::ErrorKind;
 use crate::record::{Data, Handle, Record, RecordKind, Revision};
-use crate::store::{Created, Found, Swap, Touched};
+use crate::store::entry::expiry_of_session;
+use crate::store::{Created, FindBy, Found, IndexEntry, Swap, Touched};
 use crate::token::StoreKey;
 
 /// The columns of a record, in the order in which [`record`] reads them.
@@ -81,8 +81,16 @@ pub(super) fn touch(
 
 pub(super) fn delete(connection: &Connection, key: &StoreKey, now: Timestamp) -> rusqlite::Result<Option<Record>> {
     let sql = concat!("DELETE FROM sessions WHERE key = ?1 RETURNING ", columns!());
-    let removed = connection.prepare_cached(sql)?.query_row([key.as_bytes()], |row| record(row, 0)).optional()?;
-    Ok(removed.filter(|removed| !removed.is_expired(now)))
+    // What cannot be read goes as well.
+    let removed = connection.prepare_cached(sql)?.query_row([key.as_bytes()], |row| Ok(record(row, 0).ok()));
+    Ok(removed.optional()?.flatten().filter(|removed| !removed.is_expired(now)))
+}
+
+/// Deletes without reading the data; returns whether a record was there that had not expired.
+pub(super) fn delete_unread(connection: &Connection, key: &StoreKey, now: Timestamp) -> rusqlite::Result<bool> {
+    let sql = "DELETE FROM sessions WHERE key = ?1 RETURNING expires > ?2";
+    let removed = connection.prepare_cached(sql)?.query_row(params![key.as_bytes(), time(now)], |row| row.get(0));
+    Ok(removed.optional()?.unwrap_or(false))
 }
 
 /// Deletes some of what has expired, and answers how many.
@@ -115,30 +123,77 @@ pub(super) fn list(
     limit: usize,
     now: Timestamp,
 ) -> rusqlite::Result<Vec<Found>> {
-    let sql = concat!(
-        "SELECT key, ",
-        columns!(),
-        " FROM sessions WHERE key > ?1 AND kind = 0 AND expires > ?2 ORDER BY key LIMIT ?3"
-    );
+    let sql =
+        concat!("SELECT key, ", columns!(), " FROM sessions WHERE key > ?1 AND kind = 0 AND expires > ?2 ORDER BY key");
     // No key is as short as this, so that it comes before all of them.
     let after: &[u8] = after.as_ref().map_or(&[], |key| key.as_bytes());
-    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-    connection.prepare_cached(sql)?.query_map(params![after, time(now), limit], found)?.collect()
+    let mut statement = connection.prepare_cached(sql)?;
+    // A page is counted here and not by the statement: one that is short is the last.
+    readable(statement.query_map(params![after, time(now)], found)?).take(limit).collect()
 }
 
-pub(super) fn find_by_user(connection: &Connection, user: &str, now: Timestamp) -> rusqlite::Result<Vec<Found>> {
-    let sql = concat!("SELECT key, ", columns!(), " FROM sessions WHERE user = ?1 AND expires > ?2");
-    connection.prepare_cached(sql)?.query_map(params![user, time(now)], found)?.collect()
+pub(super) fn find(connection: &Connection, by: FindBy<'_>, now: Timestamp) -> rusqlite::Result<Vec<Found>> {
+    let by_user = concat!("SELECT key, ", columns!(), " FROM sessions WHERE user = ?1 AND expires > ?2");
+    let by_handle = concat!("SELECT key, ", columns!(), " FROM sessions WHERE handle = ?1 AND expires > ?2");
+    let (sql, wanted) = which(&by, by_user, by_handle);
+    readable(connection.prepare_cached(sql)?.query_map(params![wanted, time(now)], found)?).collect()
 }
 
-pub(super) fn find_by_handle(connection: &Connection, handle: Handle, now: Timestamp) -> rusqlite::Result<Vec<Found>> {
-    let sql = concat!("SELECT key, ", columns!(), " FROM sessions WHERE handle = ?1 AND expires > ?2");
-    connection.prepare_cached(sql)?.query_map(params![handle.as_bytes(), time(now)], found)?.collect()
+/// A page of what is found, in the order in which the rows were made, behind a row; and the last row of it if there may
+/// be more.
+pub(super) fn find_page(
+    connection: &Connection,
+    by: FindBy<'_>,
+    after: i64,
+    limit: usize,
+    now: Timestamp,
+) -> rusqlite::Result<(Vec<IndexEntry>, Option<i64>)> {
+    macro_rules! page {
+        ($column:literal) => {
+            concat!(
+                "SELECT id, key, kind, handle, user, created, seen, idle_deadline, absolute_deadline FROM sessions
+                 WHERE ",
+                $column,
+                " = ?1 AND id > ?2 AND expires > ?3 ORDER BY id LIMIT ?4"
+            )
+        };
+    }
+    let (sql, wanted) = which(&by, page!("user"), page!("handle"));
+    let most = i64::try_from(limit).unwrap_or(i64::MAX);
+    let mut statement = connection.prepare_cached(sql)?;
+    let rows = statement.query_map(params![wanted, after, time(now), most], |row| Ok((row.get(0)?, entry(row, 1))))?;
+    let rows: Vec<(i64, rusqlite::Result<IndexEntry>)> = rows.collect::<rusqlite::Result<_>>()?;
+    let next = rows.last().filter(|_| rows.len() >= limit).map(|(id, _)| *id);
+    Ok((readable(rows.into_iter().map(|(_, entry)| entry)).collect::<rusqlite::Result<_>>()?, next))
+}
+
+/// The statement for what is asked for, and its first parameter.
+fn which<'a>(by: &'a FindBy<'_>, by_user: &'static str, by_handle: &'static str) -> (&'static str, &'a dyn ToSql) {
+    match by {
+        FindBy::User(user) => (by_user, user),
+        FindBy::Handle(handle) => (by_handle, handle.as_bytes()),
+    }
+}
+
+/// Leaves out the rows that cannot be read: they are no reason to hide the others.
+fn readable<T>(rows: impl Iterator<Item = rusqlite::Result<T>>) -> impl Iterator<Item = rusqlite::Result<T>> {
+    rows.filter(|row| !row.as_ref().is_err_and(is_unreadable))
+}
+
+/// Whether it is what is stored, and not the store, that failed.
+pub(super) fn is_unreadable(error: &rusqlite::Error) -> bool {
+    use rusqlite::Error::{FromSqlConversionFailure, IntegralValueOutOfRange, InvalidColumnType, Utf8Error};
+    matches!(error, FromSqlConversionFailure(..) | InvalidColumnType(..) | IntegralValueOutOfRange(..) | Utf8Error(..))
 }
 
 /// When the session of a handle expires, if there is one.
 pub(super) fn expiry(connection: &Connection, handle: Handle, now: Timestamp) -> rusqlite::Result<Option<Timestamp>> {
-    Ok(Found::expiry_of_session(&find_by_handle(connection, handle, now)?))
+    let sql = "SELECT kind, expires FROM sessions WHERE handle = ?1 AND expires > ?2";
+    let mut statement = connection.prepare_cached(sql)?;
+    let rows = statement
+        .query_map(params![handle.as_bytes(), time(now)], |row| Ok((kind(row.get(0)?), instant(row.get(1)?))))?;
+    let records: Vec<_> = rows.collect::<rusqlite::Result<_>>()?;
+    Ok(expiry_of_session(records.into_iter()))
 }
 
 /// Takes a lease, or holds on to it, until this time; answers whether it is this holder's. One that claims to last longer
@@ -160,7 +215,7 @@ pub(super) fn lease(
 fn write(connection: &Connection, sql: &str, record: &Record, more: &[&dyn ToSql]) -> rusqlite::Result<usize> {
     let [counter, tag] = revision(record.revision);
     let columns = params![
-        kind(record.kind),
+        record.kind.code(),
         counter,
         tag,
         record.handle.as_bytes(),
@@ -178,6 +233,21 @@ fn write(connection: &Connection, sql: &str, record: &Record, more: &[&dyn ToSql
     statement.raw_execute()
 }
 
+/// Reads what an index tells of a record from the columns that begin at this one.
+fn entry(row: &Row<'_>, first: usize) -> rusqlite::Result<IndexEntry> {
+    let at = |column: usize| Ok::<_, rusqlite::Error>(instant(row.get(first + column)?));
+    Ok(IndexEntry {
+        key: StoreKey::from_bytes(row.get(first)?),
+        kind: kind(row.get(first + 1)?),
+        handle: Handle::from_bytes(row.get(first + 2)?),
+        user: row.get_ref(first + 3)?.as_str_or_null()?.map(Into::into),
+        created: at(4)?,
+        seen: at(5)?,
+        idle_deadline: at(6)?,
+        absolute_deadline: at(7)?,
+    })
+}
+
 fn found(row: &Row<'_>) -> rusqlite::Result<Found> {
     Ok(Found { key: StoreKey::from_bytes(row.get(0)?), record: record(row, 1)? })
 }
@@ -187,13 +257,7 @@ fn record(row: &Row<'_>, first: usize) -> rusqlite::Result<Record> {
     let at = |column: usize| Ok::<_, rusqlite::Error>(instant(row.get(first + column)?));
     let number = |column: usize| Ok::<_, rusqlite::Error>(row.get::<_, i64>(first + column)?.cast_unsigned());
     Ok(Record {
-        kind: match row.get(first)? {
-            0 => RecordKind::Live,
-            1 => RecordKind::Pending,
-            2 => RecordKind::Moved,
-            // A newer version may know more kinds. None of them opens anything here.
-            unknown => return Err(unreadable(first, format!("a record has the unknown kind {unknown}"))),
-        },
+        kind: kind(row.get(first)?),
         revision: Revision { counter: number(1)?, tag: number(2)? },
         handle: Handle::from_bytes(row.get(first + 3)?),
         created: at(4)?,
@@ -205,17 +269,9 @@ fn record(row: &Row<'_>, first: usize) -> rusqlite::Result<Record> {
     })
 }
 
-fn unreadable(column: usize, text: String) -> rusqlite::Error {
-    let error = crate::error::Error::new(ErrorKind::Decode, text);
-    rusqlite::Error::FromSqlConversionFailure(column, rusqlite::types::Type::Integer, Box::new(error))
-}
-
-const fn kind(kind: RecordKind) -> i64 {
-    match kind {
-        RecordKind::Live => 0,
-        RecordKind::Pending => 1,
-        RecordKind::Moved => 2,
-    }
+/// A newer version may know more kinds; a number that no version writes is one of them.
+fn kind(column: i64) -> RecordKind {
+    RecordKind::from_code(u8::try_from(column).unwrap_or(u8::MAX))
 }
 
 fn revision(revision: Revision) -> [i64; 2] {

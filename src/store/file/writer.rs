@@ -25,6 +25,7 @@ pub(super) enum Verb {
     Swap(StoreKey, Revision, Record, Timestamp, Reply<Swap>),
     Touch(StoreKey, Revision, Timestamp, Timestamp, Reply<Touched>),
     Delete(StoreKey, Timestamp, Reply<Option<Record>>),
+    DeleteMany(Vec<StoreKey>, Timestamp, Reply<index::Deleted>),
     Sweep(index::Sweeper, Timestamp, Reply<index::Step>),
 }
 
@@ -234,6 +235,7 @@ impl Verb {
                 reply.value = Some(row::touch(connection, key, *revision, *deadline, *now)?);
             }
             Self::Delete(key, now, reply) => reply.value = Some(row::delete(connection, key, *now)?),
+            Self::DeleteMany(keys, now, reply) => reply.value = Some(index::delete_some(connection, keys, *now)?),
             Self::Sweep(sweeper, now, reply) => reply.value = Some(index::step(connection, *sweeper, *now)?),
         }
         Ok(())
@@ -246,6 +248,7 @@ impl Verb {
             Self::Swap(.., reply) => reply.to.is_closed(),
             Self::Touch(.., reply) => reply.to.is_closed(),
             Self::Delete(.., reply) => reply.to.is_closed(),
+            Self::DeleteMany(.., reply) => reply.to.is_closed(),
             Self::Sweep(.., reply) => reply.to.is_closed(),
         }
     }
@@ -253,7 +256,7 @@ impl Verb {
     /// Whether a loss of power may not take it back, once it was acknowledged.
     fn must_last(&self) -> bool {
         match self {
-            Self::Create(..) | Self::Swap(..) | Self::Delete(..) => true,
+            Self::Create(..) | Self::Swap(..) | Self::Delete(..) | Self::DeleteMany(..) => true,
             Self::Touch(..) | Self::Sweep(..) => false,
         }
     }
@@ -264,6 +267,7 @@ impl Verb {
             Self::Swap(.., reply) => reply.send(),
             Self::Touch(.., reply) => reply.send(),
             Self::Delete(.., reply) => reply.send(),
+            Self::DeleteMany(.., reply) => reply.send(),
             Self::Sweep(.., reply) => reply.send(),
         }
     }
@@ -274,6 +278,7 @@ impl Verb {
             Self::Swap(.., reply) => reply.fail(error),
             Self::Touch(.., reply) => reply.fail(error),
             Self::Delete(.., reply) => reply.fail(error),
+            Self::DeleteMany(.., reply) => reply.fail(error),
             Self::Sweep(.., reply) => reply.fail(error),
         }
     }

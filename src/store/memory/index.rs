@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::hash::{BuildHasher, RandomState};
+use std::ops::{Bound, RangeBounds};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use hashbrown::HashTable;
@@ -47,10 +48,14 @@ impl Handles {
         }
     }
 
-    pub(super) fn get(&self, handle: Handle) -> Vec<StoreKey> {
+    /// A handle's keys in their order, those behind `after` only.
+    pub(super) fn get(&self, handle: Handle, after: Option<StoreKey>, limit: usize) -> Vec<StoreKey> {
         let shard = self.shard(handle);
         let known = shard.iter_hash(hash(handle.as_bytes())).filter(|known| known.handle() == handle);
-        known.map(Kept::key).collect()
+        let mut keys: Vec<_> = known.map(Kept::key).filter(|key| after.is_none_or(|after| *key > after)).collect();
+        keys.sort_unstable();
+        keys.truncate(limit);
+        keys
     }
 }
 
@@ -125,11 +130,15 @@ impl Users {
         }
     }
 
-    pub(super) fn get(&self, name: &str) -> Vec<StoreKey> {
+    /// A user's keys in their order, those behind `after` only.
+    pub(super) fn get(&self, name: &str, after: Option<StoreKey>, limit: usize) -> Vec<StoreKey> {
+        let after = after.map_or(Bound::Unbounded, Bound::Excluded);
         match self.shard(name).get(name) {
             None => Vec::new(),
-            Some(Keys::One(key)) => vec![*key],
-            Some(Keys::Many(keys)) => keys.iter().copied().collect(),
+            Some(Keys::One(key)) => {
+                Some(*key).filter(|key| (after, Bound::Unbounded).contains(key)).into_iter().collect()
+            }
+            Some(Keys::Many(keys)) => keys.range((after, Bound::Unbounded)).take(limit).copied().collect(),
         }
     }
 }

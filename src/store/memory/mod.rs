@@ -12,7 +12,10 @@ use index::{Handles, Users};
 use kept::{Kept, hash};
 use room::{Eviction, Reserved, Room, Want};
 
-use super::{BoxFuture, Created, Found, Removal, RemovalListener, SessionIndex, SessionStore, Swap, Touched};
+use super::{
+    AT_ONCE, BoxFuture, Created, FindBy, Found, IndexEntry, IndexPage, Removal, RemovalListener, SessionIndex,
+    SessionStore, Swap, Touched,
+};
 use crate::clock::Timestamp;
 use crate::error::Result;
 use crate::record::{Handle, Record, RecordKind, Revision};
@@ -206,36 +209,39 @@ impl MemoryStore {
         }
     }
 
+    /// Records behind a key, in the order of their keys, and the last key that was looked at if there may be more.
     fn find(
         &self,
-        keys: impl Fn() -> Vec<StoreKey>,
+        by: FindBy<'_>,
+        after: Option<StoreKey>,
+        limit: usize,
         now: Timestamp,
-        wanted: impl Fn(&Record) -> bool,
-    ) -> Result<Vec<Found>> {
+    ) -> (Vec<Found>, Option<StoreKey>) {
+        let keys = || match by {
+            FindBy::User(user) => self.users.get(user, after, limit),
+            FindBy::Handle(handle) => self.handles.get(handle, after, limit),
+        };
         let mut known = keys();
         loop {
-            let mut found = Vec::with_capacity(known.len());
-            for key in &known {
-                match self.peek(key, now)? {
-                    Some(record) if wanted(&record) => found.push(Found::new(*key, record)),
-                    _ => {}
-                }
-            }
-            if found.len() == known.len() {
-                return Ok(found);
-            }
+            let records = known.iter().filter_map(|key| Some(Found::new(*key, self.peek(key, now)?)));
+            let found: Vec<_> = records.filter(|found| by.matches(&found.record)).collect();
             // What is missing may have moved on, as a renewal does, to a place that the index did not know yet.
-            let current = keys();
-            if current == known {
-                return Ok(found);
-            }
+            let current =
+                if found.len() == known.len() { None } else { Some(keys()).filter(|current| *current != known) };
+            let Some(current) = current else {
+                return (found, known.last().copied().filter(|_| known.len() >= limit));
+            };
             known = current;
         }
     }
 
+    fn find_all(&self, by: FindBy<'_>, now: Timestamp) -> Vec<Found> {
+        self.find(by, None, usize::MAX, now).0
+    }
+
     /// Reads without counting as a use.
-    fn peek(&self, key: &StoreKey, now: Timestamp) -> Result<Option<Record>> {
-        find_current(&mut self.shard(key), key, now).map(|slot| slot.kept.record()).transpose()
+    fn peek(&self, key: &StoreKey, now: Timestamp) -> Option<Record> {
+        find_current(&mut self.shard(key), key, now)?.kept.record().ok()
     }
 
     fn load_now(&self, key: &StoreKey, now: Timestamp) -> Result<Option<Record>> {
@@ -385,6 +391,18 @@ impl SessionStore for MemoryStore {
         Box::pin(async move { Ok(self.delete_now(key, now)) })
     }
 
+    fn delete_many<'a>(&'a self, entries: &'a [IndexEntry], now: Timestamp) -> BoxFuture<'a, Result<Vec<StoreKey>>> {
+        Box::pin(async move {
+            let mut removed = Vec::with_capacity(entries.len());
+            for entries in entries.chunks(AT_ONCE) {
+                let there = entries.iter().filter(|entry| self.delete_now(&entry.key, now).is_some());
+                removed.extend(there.map(|entry| entry.key));
+                tokio::task::yield_now().await;
+            }
+            Ok(removed)
+        })
+    }
+
     fn index(&self) -> Option<&dyn SessionIndex> {
         Some(self)
     }
@@ -414,8 +432,8 @@ impl SessionIndex for MemoryStore {
                     if after.is_some_and(|after| key <= after) {
                         continue;
                     }
-                    let record = kept.record()?;
-                    if record.is_live(now) {
+                    // What cannot be read is no reason to hide the others.
+                    if let Some(record) = kept.record().ok().filter(|record| record.is_live(now)) {
                         found.push(Found::new(key, record));
                     }
                 }
@@ -430,11 +448,26 @@ impl SessionIndex for MemoryStore {
     }
 
     fn find_by_user<'a>(&'a self, user: &'a str, now: Timestamp) -> BoxFuture<'a, Result<Vec<Found>>> {
-        Box::pin(async move { self.find(|| self.users.get(user), now, |record| record.user.as_deref() == Some(user)) })
+        Box::pin(async move { Ok(self.find_all(FindBy::User(user), now)) })
     }
 
     fn find_by_handle<'a>(&'a self, handle: Handle, now: Timestamp) -> BoxFuture<'a, Result<Vec<Found>>> {
-        Box::pin(async move { self.find(|| self.handles.get(handle), now, |record| record.handle == handle) })
+        Box::pin(async move { Ok(self.find_all(FindBy::Handle(handle), now)) })
+    }
+
+    fn find_page<'a>(
+        &'a self,
+        by: FindBy<'a>,
+        from: Option<&'a [u8]>,
+        limit: usize,
+        now: Timestamp,
+    ) -> BoxFuture<'a, Result<IndexPage>> {
+        Box::pin(async move {
+            let after = from.and_then(|from| from.try_into().ok()).map(StoreKey::from_bytes);
+            let (found, next) = self.find(by, after, limit.max(1), now);
+            let next = next.map(|last| last.as_bytes().to_vec());
+            Ok(IndexPage::new(found.into_iter().map(IndexEntry::from).collect(), next))
+        })
     }
 
     fn sweep<'a>(&'a self, now: Timestamp) -> BoxFuture<'a, Result<u64>> {

@@ -9,12 +9,12 @@ use redis::{Cmd, Value};
 
 use super::failure::{failed, unexpected};
 use super::scan::STEP;
-use super::script::{FORGET, INDEX, RELEASE};
+use super::script::{Call, FORGET, INDEX, RELEASE};
 use super::{OPTIONS, RedisStore, SLACK, kept_for, millis};
 use crate::clock::Timestamp;
 use crate::error::{ErrorKind, Result};
 use crate::record::{Handle, Record};
-use crate::store::{Announcement, Found};
+use crate::store::{Announcement, FindBy, Found};
 use crate::token::StoreKey;
 
 /// From so many records on, an index is tidied whenever their number has doubled: to remove what expired sessions left
@@ -90,8 +90,8 @@ impl RedisStore {
                 self.unnote_in(&self.names.user(user), key).await;
             }
         };
-        let (first, others) = (self.names.handle(record.handle), self.names.others(record.handle));
-        let _ = join3(of_user, self.release(&first, key, Duration::ZERO), self.unnote_in(&others, key)).await;
+        let others = self.names.others(record.handle);
+        join3(of_user, self.release_first(record.handle, key), self.unnote_in(&others, key)).await;
     }
 
     /// Says that a record was deleted. If that fails, whoever waits for it finds out by asking.
@@ -118,19 +118,15 @@ impl RedisStore {
     }
 
     /// All records that an index names and that are what it says, as of one instant.
-    pub(super) async fn find(
-        &self,
-        index: &Index,
-        now: Timestamp,
-        wanted: impl Fn(&Record) -> bool,
-    ) -> Result<Vec<Found>> {
+    pub(super) async fn find(&self, by: FindBy<'_>, now: Timestamp) -> Result<Vec<Found>> {
+        let index = &self.index_of(by);
         let mut known = self.named(index).await?;
         loop {
             let records = join_all(known.iter().map(|key| self.read_readable(key, now)).collect::<Vec<_>>()).await;
             let (mut found, mut stale) = (Vec::with_capacity(known.len()), Vec::new());
             for (key, record) in known.iter().zip(records) {
                 match record? {
-                    Some(record) if wanted(&record) => found.push(Found::new(*key, record)),
+                    Some(record) if by.matches(&record) => found.push(Found::new(*key, record)),
                     _ => stale.push(*key),
                 }
             }
@@ -170,7 +166,7 @@ impl RedisStore {
         Ok(keys)
     }
 
-    async fn named_first(&self, first: &str) -> Result<Option<StoreKey>> {
+    pub(super) async fn named_first(&self, first: &str) -> Result<Option<StoreKey>> {
         let mut get = Cmd::new();
         get.arg("GET").arg(first);
         match self.link.again(&get).await.map_err(failed)? {
@@ -191,10 +187,15 @@ impl RedisStore {
 
     /// Forgets what a hash names and is not there any more.
     pub(super) async fn tidy(&self, hash: &str) -> Result<()> {
-        for keys in self.named_in(hash).await?.chunks(STEP) {
-            self.forget_in(hash, &self.gone(keys).await?).await?;
+        let mut from = None;
+        loop {
+            let (keys, next) = self.scan_hash(hash, from.as_deref(), STEP).await?;
+            self.forget_in(hash, &self.gone(&keys).await?).await?;
+            from = next;
+            if from.is_none() {
+                return Ok(());
+            }
         }
-        Ok(())
     }
 
     /// Those of these records that the server does not have: one that has expired by our clock may be live by
@@ -225,7 +226,7 @@ impl RedisStore {
     }
 
     /// Forgets those of these records that do not exist any more.
-    async fn forget_gone(&self, index: &Index, keys: &[StoreKey]) -> Result<()> {
+    pub(super) async fn forget_gone(&self, index: &Index, keys: &[StoreKey]) -> Result<()> {
         let gone = self.gone(keys).await?;
         if let Some(first) = &index.first {
             for key in &gone {
@@ -233,6 +234,15 @@ impl RedisStore {
             }
         }
         self.forget_in(&index.hash, &gone).await
+    }
+
+    /// Forgets this record as the first of its handle, if it is that; it was deleted.
+    pub(super) async fn release_first(&self, handle: Handle, key: &StoreKey) {
+        let _ = self.link.call_again(&self.release_call(handle, key)).await;
+    }
+
+    pub(super) fn release_call(&self, handle: Handle, key: &StoreKey) -> Call {
+        RELEASE.call(&self.names.handle(handle)).arg(key.as_bytes()).arg(0)
     }
 
     /// Forgets the first record of a handle, if it is this one and was noted at least so long ago.

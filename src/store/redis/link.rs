@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
-use futures_util::future::{join, select};
+use futures_util::future::{join, join_all, select};
 use redis::aio::{AsyncPushSender, ConnectionLike, ConnectionManager, MultiplexedConnection};
 use redis::cluster::ClusterClient;
 use redis::cluster_async::ClusterConnection;
@@ -98,6 +98,28 @@ impl Connection {
         let mut answers = connection.req_packed_commands(&message, 0, 2).await?.into_iter();
         let mut next = || answers.next().unwrap_or(Value::Nil).extract_error();
         Ok([next()?, next()?])
+    }
+
+    /// The same for many, whose answers are in their order.
+    async fn send_many(&mut self, commands: Vec<Cmd>) -> RedisResult<Vec<Value>> {
+        let connection: &mut (dyn ConnectionLike + Send) = match self {
+            Self::Single(connection) => connection,
+            Self::Managed(connection) => connection,
+            Self::Cluster(connection) => {
+                let answers = commands.into_iter().map(|command| {
+                    let mut connection = connection.clone();
+                    async move { send_to_cluster(&mut connection, &command).await }
+                });
+                return join_all(answers.collect::<Vec<_>>()).await.into_iter().collect();
+            }
+        };
+        let count = commands.len();
+        let mut message = redis::Pipeline::with_capacity(count);
+        for command in commands {
+            message.add_command(command);
+        }
+        let answers = connection.req_packed_commands(&message, 0, count).await?;
+        answers.into_iter().map(Value::extract_error).collect()
     }
 
     fn is_single(&self) -> bool {
@@ -217,6 +239,16 @@ impl Link {
         let Live { mut connection, closed } = self.live().await?;
         let is_single = connection.is_single();
         self.answer(connection.send_both(commands), is_single, &closed).await
+    }
+
+    /// The same for many, as many as there are.
+    pub(super) async fn many(&self, commands: Vec<Cmd>) -> RedisResult<Vec<Value>> {
+        if commands.is_empty() {
+            return Ok(Vec::new());
+        }
+        let Live { mut connection, closed } = self.live().await?;
+        let is_single = connection.is_single();
+        self.answer(connection.send_many(commands), is_single, &closed).await
     }
 
     /// Sends a command that may be done twice: once more, if its connection turns out to be broken.

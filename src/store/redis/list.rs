@@ -3,20 +3,16 @@
 use std::collections::{BTreeMap, HashSet};
 
 use futures_util::future::join_all;
-use redis::Cmd;
 
-use super::index::Index;
+use super::page::Head;
 use super::scan::Scan;
 use super::script::EXPIRE;
 use super::{RedisStore, instant, record};
 use crate::clock::Timestamp;
-use crate::error::{ErrorKind, Result};
-use crate::record::{Handle, MAX_USER_BYTES, Record};
-use crate::store::{Announcement, BoxFuture, Found, SessionIndex};
+use crate::error::Result;
+use crate::record::{Handle, Record};
+use crate::store::{Announcement, BoxFuture, FindBy, Found, IndexPage, SessionIndex};
 use crate::token::StoreKey;
-
-/// Where the data begins in the record with the longest user.
-const LONGEST_HEAD: usize = 68 + MAX_USER_BYTES;
 
 impl RedisStore {
     async fn count_live(&self, now: Timestamp) -> Result<u64> {
@@ -95,21 +91,11 @@ impl RedisStore {
         let mut heads = Vec::with_capacity(keys.len());
         let answers = join_all(keys.iter().map(|key| self.head(key)).collect::<Vec<_>>()).await;
         for (key, head) in keys.into_iter().zip(answers) {
-            if let Some(head) = head? {
+            if let Head::Columns(head) = head? {
                 heads.push((key, head));
             }
         }
         Ok(heads)
-    }
-
-    async fn head(&self, key: &StoreKey) -> Result<Option<Record>> {
-        let mut head = Cmd::new();
-        head.arg("GETRANGE").arg(self.names.record(key)).arg(0).arg(LONGEST_HEAD - 1);
-        match record(self.link.again(&head).await) {
-            // One that is gone is an empty one here.
-            Err(error) if error.kind() == ErrorKind::Decode => Ok(None),
-            head => head,
-        }
     }
 }
 
@@ -123,13 +109,21 @@ impl SessionIndex for RedisStore {
     }
 
     fn find_by_user<'a>(&'a self, user: &'a str, now: Timestamp) -> BoxFuture<'a, Result<Vec<Found>>> {
-        let index = Index { first: None, hash: self.names.user(user) };
-        Box::pin(async move { self.find(&index, now, |record| record.user.as_deref() == Some(user)).await })
+        Box::pin(self.find(FindBy::User(user), now))
     }
 
     fn find_by_handle<'a>(&'a self, handle: Handle, now: Timestamp) -> BoxFuture<'a, Result<Vec<Found>>> {
-        let index = Index { first: Some(self.names.handle(handle)), hash: self.names.others(handle) };
-        Box::pin(async move { self.find(&index, now, |record| record.handle == handle).await })
+        Box::pin(self.find(FindBy::Handle(handle), now))
+    }
+
+    fn find_page<'a>(
+        &'a self,
+        by: FindBy<'a>,
+        from: Option<&'a [u8]>,
+        limit: usize,
+        now: Timestamp,
+    ) -> BoxFuture<'a, Result<IndexPage>> {
+        Box::pin(self.find_entries(by, from, limit, now))
     }
 
     fn sweep<'a>(&'a self, now: Timestamp) -> BoxFuture<'a, Result<u64>> {

@@ -7,6 +7,7 @@ mod index;
 mod link;
 mod list;
 mod names;
+mod page;
 mod scan;
 mod script;
 
@@ -19,7 +20,7 @@ use redis::{Cmd, RedisResult, Value};
 pub use builder::RedisStoreBuilder;
 pub use link::RedisConnection;
 
-use super::{BoxFuture, Created, SessionIndex, SessionStore, Swap, Touched};
+use super::{BoxFuture, Created, IndexEntry, SessionIndex, SessionStore, Swap, Touched};
 use crate::clock::Timestamp;
 use crate::error::{ConfigError, Result};
 use crate::record::{Record, RecordKind, Revision};
@@ -267,6 +268,10 @@ impl SessionStore for RedisStore {
 
     fn delete<'a>(&'a self, key: &'a StoreKey, now: Timestamp) -> BoxFuture<'a, Result<Option<Record>>> {
         Box::pin(self.delete_record(key, now))
+    }
+
+    fn delete_many<'a>(&'a self, entries: &'a [IndexEntry], now: Timestamp) -> BoxFuture<'a, Result<Vec<StoreKey>>> {
+        Box::pin(self.delete_found(entries, now))
     }
 
     fn expires_by_itself(&self) -> bool {

@@ -76,7 +76,7 @@ fn primary(range: &Value) -> Option<(String, u16)> {
 }
 
 /// The next cursor, and names.
-fn step(answer: Value) -> Result<(Vec<u8>, Vec<Vec<u8>>)> {
+pub(super) fn step(answer: Value) -> Result<(Vec<u8>, Vec<Vec<u8>>)> {
     let Value::Array(parts) = answer else { return Err(unexpected()) };
     let mut parts = parts.into_iter();
     let (Some(Value::BulkString(cursor)), Some(Value::Array(names))) = (parts.next(), parts.next()) else {
