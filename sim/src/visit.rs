@@ -327,9 +327,13 @@ impl Visit {
         let own = self.session.handle()?;
         let (manager, _) = self.world.host(self.net.host);
         let others = self.world.about_to_revoke(&user, |handle| Some(handle) != own);
+        let name = USERS.into_iter().find(|known| *known == &*user);
+        lock(&self.world.truth).revoking.extend(name);
         manager.revoke_others(&self.session).await?;
         if !self.net.is_dead() {
             self.world.revoked(&others);
+            self.world.about_to_revoke(&user, |handle| Some(handle) != own);
+            lock(&self.world.truth).revoking.remove(&*user);
         }
         Ok(())
     }

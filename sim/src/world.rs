@@ -21,7 +21,7 @@ use crate::planted::Planted;
 use crate::rule::{Rule, Violation};
 use crate::stores::Shared;
 use crate::story::Story;
-use crate::truth::Truth;
+use crate::truth::{Life, Truth};
 use crate::visit::{Jar, serve};
 
 /// Idle and absolute time of the sessions.
@@ -204,6 +204,8 @@ impl World {
                 self.met("fault: clock jumped");
                 self.story.tell(|| format!("the clock of host {host} is {offset} ms ahead"));
                 lock(&self.hosts)[host].clock.jump(offset);
+                // A clock that jumps in the middle of a request may take a step of it for one that came too late.
+                lock(&self.truth).sessions.values_mut().for_each(Life::try_to_end);
             }
             What::Outage { host, lasts } => {
                 self.met("fault: outage");

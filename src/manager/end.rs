@@ -384,21 +384,27 @@ impl SessionManager {
 
     /// Walks from a record through the markers to the session, and deletes from that far end back to the beginning: an end
     /// that is cut off leaves the way for the next one. Returns whether a session was among what it deleted.
-    async fn end_chain(&self, patience: &Patience, key: StoreKey, handle: Handle, now: Timestamp) -> Result<bool> {
+    pub(super) async fn end_chain(
+        &self,
+        patience: &Patience,
+        key: StoreKey,
+        handle: Handle,
+        now: Timestamp,
+    ) -> Result<bool> {
         // What has expired here may be live, or lead on, where the clock is behind.
-        let (store, now) = (self.store()?, now.by_slowest_clock());
+        let (store, slowest) = (self.store()?, now.by_slowest_clock());
         let mut ended = false;
         // The places on the way, where each led, and whether its record may yet be created once more.
         let mut way: Vec<(StoreKey, Option<StoreKey>, bool)> = Vec::new();
         let mut next = Some(key);
         loop {
             while let Some(place) = next.filter(|next| way.iter().all(|(known, _, _)| known != next)) {
-                let record = store.load(patience, &place, now).await?;
+                let record = store.load(patience, &place, slowest).await?;
                 next = record.as_ref().and_then(|record| lead(record, handle));
                 way.push((place, next, record.is_some_and(|record| self.may_come_again(&record, now))));
             }
             let Some((place, led, comes_again)) = way.pop() else { return Ok(ended) };
-            let (removed, lost) = store.delete(patience, &place, now).await?;
+            let (removed, lost) = store.delete(patience, &place, slowest).await?;
             if comes_again || removed.as_ref().is_some_and(|record| self.may_come_again(record, now)) {
                 Box::pin(self.bar(patience, &place, handle, now)).await?;
             }

@@ -5,6 +5,7 @@
 use std::collections::BTreeSet;
 
 use super::{Patience, SessionManager};
+use crate::clock::Timestamp;
 use crate::error::{Error, ErrorKind, Result};
 use crate::record::{Handle, Record, RecordKind};
 use crate::store::{BoxFuture, FindBy, IndexEntry, all_of};
@@ -81,16 +82,39 @@ impl SessionManager {
     ) -> Result<()> {
         for entries in entries.chunks(PAGE) {
             patience.begin_step();
-            let removed = self.store()?.delete_many(patience, entries, self.now().by_slowest_clock()).await?;
-            // A marker that is left behind is no session.
-            let sessions = entries.iter().filter(|entry| entry.kind != RecordKind::Moved);
-            for entry in sessions.filter(|entry| removed.contains(&entry.key)) {
+            let (now, mut batch, mut barred) = (self.now(), Vec::with_capacity(entries.len()), Vec::new());
+            for entry in entries {
+                if !self.may_begin_again(patience, entry, now).await? {
+                    batch.push(entry.clone());
+                } else if self.end_chain(patience, entry.key, entry.handle, now).await? {
+                    barred.push(entry.key);
+                }
+            }
+            let removed = self.store()?.delete_many(patience, &batch, now.by_slowest_clock()).await?;
+            // A marker that is left behind is no session, and what has expired here had ended.
+            let sessions = entries.iter().filter(|entry| entry.kind != RecordKind::Moved && now < entry.expires());
+            for entry in sessions.filter(|entry| removed.contains(&entry.key) || barred.contains(&entry.key)) {
                 if ended.insert(entry.handle) {
                     revoked(entry);
                 }
             }
         }
         Ok(())
+    }
+
+    /// Whether an attempt to create this record may arrive after its end, so that its key has to be barred. Only what was
+    /// written a moment ago has to be read for that.
+    async fn may_begin_again(&self, patience: &Patience, entry: &IndexEntry, now: Timestamp) -> Result<bool> {
+        if now >= self.marker_deadline(entry.created.max(entry.seen)) {
+            return Ok(false);
+        }
+        let record = self.store()?.load(patience, &entry.key, now.by_slowest_clock()).await;
+        match record {
+            Ok(record) => Ok(record.is_some_and(|record| self.may_come_again(&record, now))),
+            // What cannot be read opens nothing.
+            Err(error) if error.kind() == ErrorKind::Decode => Ok(false),
+            Err(error) => Err(error),
+        }
     }
 
     /// The next page, perhaps an empty one; none after the last. What has expired by this clock, and may be live where one is

@@ -48,7 +48,8 @@ impl SessionManager {
         if self.take_back(patience, &key, &entry, &moved, now).await?.is_some() {
             return Ok(Entry::Live);
         }
-        let replaced = now < moved.at + self.settings().grace || self.is_undecided(patience, &moved, now).await?;
+        let replaced =
+            now < moved.at + self.settings().grace || self.is_undecided(patience, &entry, &moved, now).await?;
         Ok(if replaced { Entry::Replaced } else { Entry::None })
     }
 
