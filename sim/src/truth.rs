@@ -242,7 +242,8 @@ impl Truth {
     }
 
     /// An answer that gives out a token.
-    pub(crate) fn issue(&mut self, text: &str, handle: Handle, owner: usize, cuts: bool) {
+    /// The request that it answers began at `begun`.
+    pub(crate) fn issue(&mut self, text: &str, handle: Handle, owner: usize, cuts: bool, begun: Instant) {
         let (now, skewed) = (Instant::now(), self.skewed);
         self.tokens.insert(text.to_owned(), handle);
         let life = self.life(handle, owner);
@@ -258,8 +259,10 @@ impl Truth {
         if cuts || skewed {
             life.disturb();
         }
+        // An explicit renewal may have come between the request and its answer: then this one is old already.
+        let is_old = !cuts && life.tokens.iter().any(|token| token.cut.is_some_and(|cut| cut >= begun));
         // Another request may have given it out already, and a later one another.
-        if life.tokens.iter().all(|token| token.text != text) {
+        if !is_old && life.tokens.iter().all(|token| token.text != text) {
             life.tokens.push(Token { text: text.to_owned(), cut: None, superseded: None });
         }
     }

@@ -74,6 +74,7 @@ pub(crate) struct Visit {
     visitor: usize,
     /// What came with the request.
     cookies: Vec<String>,
+    begun: Instant,
     session: Session,
     doings: Mutex<Doings>,
     /// Whether the answer gives out a token that cuts the earlier ones off.
@@ -104,6 +105,7 @@ pub(crate) async fn serve(world: Arc<World>, id: RequestId, request: Request) {
         id,
         visitor: request.visitor,
         cookies,
+        begun,
         session,
         doings: Mutex::default(),
         cuts: AtomicBool::new(false),
@@ -421,7 +423,7 @@ impl Visit {
             self.failed(error);
             // What an earlier save did is told all the same.
             if let (Some(Some(text)), Some(handle)) = (&cookie, self.session.handle().ok().flatten()) {
-                lock(&self.world.truth).issue(text, handle, self.visitor, false);
+                lock(&self.world.truth).issue(text, handle, self.visitor, false, self.begun);
             }
             return cookie;
         }
@@ -433,7 +435,7 @@ impl Visit {
         }
         let mut truth = lock(&self.world.truth);
         if let (Some(Some(text)), Some(handle)) = (&cookie, handle) {
-            truth.issue(text, handle, self.visitor, self.cuts.load(Ordering::Relaxed));
+            truth.issue(text, handle, self.visitor, self.cuts.load(Ordering::Relaxed), self.begun);
         }
         truth.close(self.id);
         drop(truth);

@@ -365,7 +365,12 @@ impl SessionManager {
 
     /// Ends one session for good, wherever it went meanwhile. Returns whether it was still there.
     pub(super) async fn end(&self, patience: &Patience, key: StoreKey, handle: Handle, now: Timestamp) -> Result<bool> {
-        let ended = self.end_chain(patience, key, handle, now).await;
+        let ended = match self.end_chain(patience, key, handle, now).await {
+            // Its handle does not tell whether it may begin again.
+            Ok(Chain::Unsettled(error)) => return Err(error),
+            Ok(Chain::Deleted(ended)) => Ok(ended),
+            Err(error) => Err(error),
+        };
         // An earlier end may have been cut off on the way, or an answer was lost, and with it where the session went.
         let is_unsure = match &ended {
             Ok(ended) => !ended,
@@ -390,7 +395,7 @@ impl SessionManager {
         key: StoreKey,
         handle: Handle,
         now: Timestamp,
-    ) -> Result<bool> {
+    ) -> Result<Chain> {
         // What has expired here may be live, or lead on, where the clock is behind.
         let (store, slowest) = (self.store()?, now.by_slowest_clock());
         let mut ended = false;
@@ -403,19 +408,44 @@ impl SessionManager {
                 next = record.as_ref().and_then(|record| lead(record, handle));
                 way.push((place, next, record.is_some_and(|record| self.may_come_again(&record, now))));
             }
-            let Some((place, led, comes_again)) = way.pop() else { return Ok(ended) };
-            let (removed, lost) = store.delete(patience, &place, slowest).await?;
+            let Some((place, led, comes_again)) = way.pop() else { return Ok(Chain::Deleted(ended)) };
+            let (removed, lost) = match store.delete(patience, &place, slowest).await {
+                Ok((_, true)) if comes_again => return Ok(Chain::Unsettled(lost_answer())),
+                Err(error) if comes_again => return Ok(Chain::Unsettled(error)),
+                deleted => deleted?,
+            };
             if comes_again || removed.as_ref().is_some_and(|record| self.may_come_again(record, now)) {
                 Box::pin(self.bar(patience, &place, handle, now)).await?;
             }
             if lost {
-                return Err(Error::new(ErrorKind::Unavailable, "the store failed while a session was ended"));
+                return Err(lost_answer());
             }
             ended |= removed.as_ref().is_some_and(|record| record.handle == handle && record.kind != RecordKind::Moved);
             // The session may have been renewed since the walk passed here: then there is more to follow.
             next = removed.and_then(|record| lead(&record, handle)).filter(|to| Some(*to) != led);
         }
     }
+}
+
+/// How the end of a chain went.
+pub(super) enum Chain {
+    /// All of it is deleted, and whether a session was among it.
+    Deleted(bool),
+    /// A delete may yet take effect, and take away what bars a key whose session may be created once more.
+    Unsettled(Error),
+}
+
+impl Chain {
+    pub(super) fn settled(self) -> Result<bool> {
+        match self {
+            Self::Deleted(ended) => Ok(ended),
+            Self::Unsettled(error) => Err(error),
+        }
+    }
+}
+
+fn lost_answer() -> Error {
+    Error::new(ErrorKind::Unavailable, "the store failed while a session was ended")
 }
 
 /// Where a marker of this session leads. One that cannot be read leads nowhere: the session is still found by its handle.

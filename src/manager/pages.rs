@@ -86,7 +86,7 @@ impl SessionManager {
             for entry in entries {
                 if !self.may_begin_again(patience, entry, now).await? {
                     batch.push(entry.clone());
-                } else if self.end_chain(patience, entry.key, entry.handle, now).await? {
+                } else if self.end_chain(patience, entry.key, entry.handle, now).await?.settled()? {
                     barred.push(entry.key);
                 }
             }

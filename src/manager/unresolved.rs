@@ -125,7 +125,7 @@ impl SessionManager {
         handle: Handle,
         now: Timestamp,
     ) -> Result<()> {
-        self.end(patience, key, handle, now).await?;
+        self.end_chain(patience, key, handle, now).await?.settled()?;
         self.bar(patience, &key, handle, now).await
     }
 
