@@ -14,9 +14,6 @@ use crate::rule::{Rule, Violation};
 /// A token is followed for at least this long after a periodic renewal.
 const GRACE: Duration = Duration::from_secs(9);
 
-/// A renewal that was cut off can be followed, or taken back, for at least this long.
-const RECOVERY: Duration = Duration::from_secs(50);
-
 /// Every lifetime in the simulation is longer than this.
 const SURELY_ALIVE: Duration = Duration::from_secs(8 * 60);
 
@@ -137,7 +134,7 @@ impl Life {
         let token = &self.tokens[at];
         let undisturbed = !self.may_end
             && self.open.len() <= 2
-            && self.open.values().all(|(since, cuts)| !cuts && !skewed && now - *since < RECOVERY);
+            && self.open.values().all(|(since, cuts)| !cuts && !skewed && now - *since < GRACE);
         let current = token.cut.is_none()
             && match token.superseded {
                 None => true,

@@ -2,7 +2,7 @@
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Child, Command};
 
 use cloakroom::{FileStore, Session, SessionManager};
 use tempfile::TempDir;
@@ -116,17 +116,19 @@ impl Ext4 {
 
     /// Nothing is written to it until this is dropped, or half a minute has passed, should the test be killed.
     pub(crate) fn freeze(&self) -> impl Drop + use<> {
-        struct Frozen(PathBuf);
+        struct Frozen(PathBuf, Child);
         impl Drop for Frozen {
             fn drop(&mut self) {
                 ran(Command::new("fsfreeze").arg("-u").arg(&self.0));
+                // It has nothing to thaw any more.
+                let _ = self.1.kill().and_then(|()| self.1.wait());
             }
         }
         let path = self.folder.path().to_owned();
         let thaw = "sleep 30; fsfreeze -u \"$0\" 2>/dev/null";
-        Command::new("sh").args(["-c", thaw]).arg(&path).spawn().expect("a shell starts");
+        let thaws = Command::new("sh").args(["-c", thaw]).arg(&path).spawn().expect("a shell starts");
         assert!(ran(Command::new("fsfreeze").arg("-f").arg(&path)), "it cannot be frozen");
-        Frozen(path)
+        Frozen(path, thaws)
     }
 }
 
