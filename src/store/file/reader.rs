@@ -149,7 +149,12 @@ mod tests {
         let held = Arc::new(Mutex::new(held));
         for _ in 0..8 {
             let (held, readers) = (Arc::clone(&held), Arc::clone(&store.0.readers));
-            let stand = move || readers.read_patiently(|_| Ok(drop(held.lock().map(|held| held.recv()))));
+            let stand = move || {
+                readers.read_patiently(|_| {
+                    let _ = held.lock().map(|held| held.recv());
+                    Ok(())
+                })
+            };
             let waiting = store.0.loads.run(stand);
             let given_up = tokio::spawn(tokio::time::timeout(Duration::from_millis(10), ready(())));
             assert!(tokio::time::timeout(Duration::from_millis(10), waiting).await.is_err(), "it did not stand");
