@@ -52,7 +52,7 @@ use writer::{Verb, Writer};
 /// ```
 ///
 /// Open it in the process that uses it: a store that was opened before a `fork` answers
-/// [`Unavailable`](ErrorKind::Unavailable).
+/// [`Unavailable`](crate::ErrorKind::Unavailable).
 pub struct FileStore(Arc<Inner>);
 
 struct Inner {
