@@ -420,7 +420,8 @@ impl SessionManager {
             if lost {
                 return Err(lost_answer());
             }
-            ended |= removed.as_ref().is_some_and(|record| record.handle == handle && record.kind != RecordKind::Moved);
+            let is_session = |record: &Record| record.handle == handle && record.kind != RecordKind::Moved;
+            ended |= removed.as_ref().is_some_and(|record| is_session(record) && !record.is_expired(now));
             // The session may have been renewed since the walk passed here: then there is more to follow.
             next = removed.and_then(|record| lead(&record, handle)).filter(|to| Some(*to) != led);
         }
