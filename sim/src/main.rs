@@ -25,7 +25,7 @@ Plays hosts, visitors and everything that can go wrong between them, from seeds.
 ";
 
 /// How many seeds `--check` plays on each store.
-const CHECKED: [(StoreKind, u64); 2] = [(StoreKind::Memory, 100_000), (StoreKind::File, 500)];
+const CHECKED: [(StoreKind, u64); 2] = [(StoreKind::Memory, 50_000), (StoreKind::File, 500)];
 
 /// Planted faults are searched for from here on, for at most so many seeds each.
 const PLANTED: (u64, u64) = (1_000_000, 20_000);

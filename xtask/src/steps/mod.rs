@@ -46,7 +46,7 @@ const STEPS: &[Step] = &[
     },
     Step {
         name: "simulation",
-        about: "hosts and visitors from 100,000 seeds, and faults that have to be found",
+        about: "hosts and visitors from 50,000 seeds, and faults that have to be found",
         run: checks::simulation,
     },
     Step { name: "guards", about: "a request costs no more than it may", run: guards::run },
