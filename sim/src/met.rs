@@ -34,7 +34,6 @@ pub const REQUIRED: &[&str] = &[
     "failed: read_only",
     "failed: too_many_sessions",
     "failed: unavailable",
-    "opened: had to",
     "opened: none",
     "opened: one",
 ];
