@@ -180,3 +180,36 @@ async fn a_log_that_is_removed_while_it_is_in_use_loses_nothing() {
         }
     }
 }
+
+/// Another program may write first in a log, and change the tables.
+#[tokio::test]
+async fn a_log_that_another_program_began_is_the_files_own() {
+    let (_folder, path) = folder();
+    let here = sessions(&path).await;
+    fill(&here, 20).await;
+    let other = rusqlite::Connection::open(&path).expect("it opens");
+    other.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).expect("it answers");
+    other.execute_batch("ALTER TABLE sessions ADD COLUMN device TEXT").expect("is changed");
+    let kept = begin(&here, "email", "ana@example.org").await.expect("is kept");
+    let (_left, copy) = crashed(&path);
+    assert_eq!(email(&sessions(&copy).await, &kept).await.as_deref(), Some("ana@example.org"));
+    assert!(!beside(&copy, "-wal-of-another").exists());
+}
+
+/// As `sqlite3`'s `.backup` makes them, which begins to count the versions of the schema anew.
+#[tokio::test]
+async fn a_copy_that_goes_on_survives_its_own_crashes() {
+    let (_folder, path) = folder();
+    let here = sessions(&path).await;
+    fill(&here, 20).await;
+    let copy = backup(&path);
+    let other = rusqlite::Connection::open(&copy).expect("it opens");
+    other.pragma_update(None, "schema_version", 1).expect("is changed");
+    drop(other);
+    let here = sessions(&copy).await;
+    for name in ["ana", "ben"] {
+        let kept = begin(&here, "email", name).await.expect("is kept");
+        let (_left, copy) = crashed(&copy);
+        assert_eq!(email(&sessions(&copy).await, &kept).await.as_deref(), Some(name));
+    }
+}

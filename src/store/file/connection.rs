@@ -258,7 +258,7 @@ impl Place {
         if let Ok(Some(header)) = Header::read(&self.log)
             && *noted != Some(header.salts)
         {
-            log::note(&mut link.connection, &self.log, &header)?;
+            log::note(&mut link.connection, &self.path, &header)?;
             *noted = Some(header.salts);
         }
         Ok(())

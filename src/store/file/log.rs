@@ -1,13 +1,16 @@
 //! Which write-ahead log belongs to which database.
 //!
 //! SQLite takes whatever lies beside a file under the name of its log for its log. A backup that was moved over the database
-//! after a crash would have the log of the old one replayed onto it. So the database says which log it knows: the table
-//! `log` holds the salts of the log that it was last written in (`salts`), those of the log before (`base`), and the
-//! version of the schema, which SQLite changes in every copy that it makes itself. A log that begins anew has new salts, and
-//! begins only when all of the log before is in the file. So the row in the file is the one in the log or its `base`.
+//! after a crash would have the log of the old one replayed onto it. So the table `log` says, once for each log and in that log,
+//! what it begins from: the salts of the log (`salts`), and what the file itself, without its log, says of its own salts
+//! (`base`) and of its schema's version (`cookie`), which SQLite changes in every copy that it makes.
+//!
+//! From then on the file gets these two pages only from this log: what it says is what it said then, or is in one of the
+//! log's frames. Everything else is another file. The comparison is exact, because a log that is taken for a foreign one
+//! while others write in it would be lost to them.
 
 use std::fs::File;
-use std::io::{self, Read, Seek, SeekFrom};
+use std::io::{self, BufReader, Read, Seek, SeekFrom};
 use std::path::Path;
 
 use rusqlite::config::DbConfig;
@@ -15,7 +18,7 @@ use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
 use super::connection::{is_busy, wait_long};
 use super::folder::beside;
-use super::schema;
+use super::schema::{self, Refused};
 
 /// What tells a log from those before it and after it.
 pub(super) type Salts = [u8; 8];
@@ -42,31 +45,24 @@ impl Header {
             }
             Err(error) => return Err(error),
         }
-        let [page, salts] = [8, 16].map(|at| &bytes[at..]);
-        let mut header = Self { salts: [0; 8], page: 0 };
-        header.salts.copy_from_slice(&salts[..8]);
-        header.page = page[..4].iter().fold(0, |number, byte| number << 8 | u64::from(*byte));
+        let mut header = Self { salts: [0; 8], page: u64::from(number(&bytes[8..12])) };
+        header.salts.copy_from_slice(&bytes[16..24]);
         Ok(Some(header))
     }
 
-    /// Whether the log holds this page.
-    fn holds(&self, log: &Path, page: i64) -> io::Result<bool> {
-        let mut log = File::open(log)?;
+    /// The images of a page that the log holds, from the first to the last.
+    fn images(&self, log: &Path, page: u32) -> io::Result<Vec<Vec<u8>>> {
+        let mut images = Vec::new();
+        let mut log = BufReader::new(File::open(log)?);
         let mut frame = [0; FRAME_HEADER as usize];
-        let mut at = HEADER;
-        loop {
-            log.seek(SeekFrom::Start(at))?;
-            match log.read_exact(&mut frame) {
-                // What follows is left from the log before.
-                Ok(()) if frame[8..16] != self.salts => return Ok(false),
-                Ok(()) if i64::from(u32::from_be_bytes([frame[0], frame[1], frame[2], frame[3]])) == page => {
-                    return Ok(true);
-                }
-                Ok(()) => at += FRAME_HEADER + self.page,
-                Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(false),
-                Err(error) => return Err(error),
+        let mut image = vec![0; usize::try_from(self.page).unwrap_or_default()];
+        log.seek(SeekFrom::Start(HEADER))?;
+        while read_whole(&mut log, &mut frame)? && frame[8..16] == self.salts && read_whole(&mut log, &mut image)? {
+            if number(&frame[..4]) == page {
+                images.push(image.clone());
             }
         }
+        Ok(images)
     }
 
     /// Whether so many frames have room in a file of this size.
@@ -76,14 +72,26 @@ impl Header {
     }
 }
 
-/// What the database says of its log.
+/// Whether there was as much; what follows it may be cut off.
+fn read_whole(log: &mut impl Read, bytes: &mut [u8]) -> io::Result<bool> {
+    match log.read_exact(bytes) {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+fn number(bytes: &[u8]) -> u32 {
+    bytes.iter().fold(0, |number, byte| number << 8 | u32::from(*byte))
+}
+
+/// The row of the table `log`.
 struct Note {
     salts: Vec<u8>,
     base: Vec<u8>,
-    /// `schema_version` when it was written.
     cookie: i64,
     /// The page that it is on.
-    page: i64,
+    page: u32,
 }
 
 impl Note {
@@ -95,23 +103,22 @@ impl Note {
     }
 }
 
-/// Notes in the database which log it is written in, after a write that may have begun one. If this very transaction begins
-/// another, the next look at its salts says so.
-pub(super) fn note(connection: &mut Connection, log: &Path, header: &Header) -> rusqlite::Result<()> {
+/// Notes in the database which log it is written in and what that began from, after a write that may have begun one. If this
+/// very transaction begins another, the next look at its salts says so.
+pub(super) fn note(connection: &mut Connection, path: &Path, header: &Header) -> rusqlite::Result<()> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    let note = Note::read(&transaction)?;
-    if note.salts == header.salts {
+    let noted = Note::read(&transaction)?;
+    if noted.salts == header.salts {
         return Ok(());
     }
-    // A note that is in this log already was made for the one before, and knows the base of this one.
-    let base = if header.holds(log, note.page).map_err(unreadable)? { &note.base } else { &note.salts };
-    let cookie = cookie(&transaction)?;
-    if cookie < note.cookie {
+    // Some of this log may be in the file already. It does not matter: that is in its frames.
+    let raw = schema::without_log(path)?;
+    let (base, begun_from) = (Note::read(&raw)?.salts, cookie(&raw)?);
+    if cookie(&transaction)? < noted.cookie {
         // A copy that SQLite made begins to count anew. Copies of this one have to differ from it.
-        transaction.pragma_update(None, "schema_version", note.cookie + 1)?;
+        transaction.pragma_update(None, "schema_version", noted.cookie + 1)?;
     }
-    let sql = "UPDATE log SET salts = ?1, base = ?2, cookie = (SELECT schema_version FROM pragma_schema_version)";
-    transaction.execute(sql, (&header.salts[..], base))?;
+    transaction.execute("UPDATE log SET salts = ?1, base = ?2, cookie = ?3", (&header.salts[..], base, begun_from))?;
     transaction.commit()
 }
 
@@ -125,7 +132,6 @@ pub(super) fn forget(connection: &Connection) -> rusqlite::Result<()> {
 /// Whether the log beside a database is that of another one.
 pub(super) fn is_foreign(path: &Path) -> rusqlite::Result<bool> {
     let log = beside(path, "-wal");
-    let Some(header) = Header::read(&log).map_err(unreadable)? else { return Ok(false) };
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     #[allow(unused_mut, reason = "the busy handler takes it mutable in later versions of rusqlite")]
     let mut logged = Connection::open_with_flags(path, flags)?;
@@ -133,26 +139,39 @@ pub(super) fn is_foreign(path: &Path) -> rusqlite::Result<bool> {
     logged.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
     logged.busy_handler(Some(wait_long))?;
     let raw = schema::without_log(path)?;
-    // With the lock, so that nobody begins a log between the two looks.
-    let begun = logged.execute_batch("BEGIN IMMEDIATE");
-    let noted = begun.and_then(|()| Ok((Note::read(&logged)?, cookie(&logged)?)));
-    let (note, newest) = match noted {
-        Ok(noted) => noted,
+    // With the lock, so that nobody begins a log meanwhile; the one that is there may get into the file at any moment.
+    let noted = logged.execute_batch("BEGIN IMMEDIATE").and_then(|()| Note::read(&logged));
+    let Some(header) = Header::read(&log).map_err(unreadable)? else { return Ok(false) };
+    let noted = match noted {
+        Ok(noted) if noted.salts == header.salts => noted,
         Err(error) if is_busy(&error) => return Err(error),
-        Err(_) => return Ok(!is_whole(&logged) && is_whole(&raw)),
-    };
-    if !header.holds(&log, note.page).map_err(unreadable)? {
         // Cut off before the note, or written by another program. What does not fit together shows it.
-        return Ok(!is_whole(&logged) && is_whole(&raw));
-    }
-    let Ok(kept) = Note::read(&raw) else { return Ok(!is_whole(&logged) && is_whole(&raw)) };
-    let newest = if header.holds(&log, 1).map_err(unreadable)? { newest.max(note.cookie) } else { note.cookie };
-    let fits = [&note.salts, &note.base].contains(&&kept.salts) && (note.cookie..=newest).contains(&cookie(&raw)?);
-    Ok(!fits)
+        _ => return Ok(is_damaged(&logged)? && !is_damaged(&raw)?),
+    };
+    let (Ok(kept), Ok(kept_cookie)) = (Note::read(&raw), cookie(&raw)) else {
+        return Ok(is_damaged(&logged)? && !is_damaged(&raw)?);
+    };
+    let notes = header.images(&log, noted.page).map_err(unreadable)?;
+    let is_known = kept.salts == noted.base || notes.iter().any(|page| holds(page, &kept.salts));
+    let heads = header.images(&log, 1).map_err(unreadable)?;
+    let has_cookie = |page: &Vec<u8>| page.get(COOKIE).is_some_and(|cookie| i64::from(number(cookie)) == kept_cookie);
+    Ok(!(is_known && (kept_cookie == noted.cookie || heads.iter().any(has_cookie))))
 }
 
-fn is_whole(connection: &Connection) -> bool {
-    schema::check(connection).is_ok()
+/// Where the first page has the version of the schema (sqlite.org/fileformat2.html, section 1.3).
+const COOKIE: std::ops::Range<usize> = 40..44;
+
+fn holds(page: &[u8], salts: &[u8]) -> bool {
+    page.windows(salts.len().max(1)).any(|bytes| bytes == salts)
+}
+
+/// No other failure of a look is a reason to move anything.
+fn is_damaged(connection: &Connection) -> rusqlite::Result<bool> {
+    match schema::check(connection) {
+        Ok(()) => Ok(false),
+        Err(Refused::Failed(error)) => Err(error),
+        Err(_) => Ok(true),
+    }
 }
 
 fn cookie(connection: &Connection) -> rusqlite::Result<i64> {
