@@ -1,5 +1,6 @@
 //! Disks and other processes that stand still: who waits, for how long, and what is not done late.
 
+use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -83,8 +84,52 @@ async fn a_frozen_file_system_leaves_a_worker_to_requests_without_a_session() {
     assert!(late <= 1, "{late} requests learned nothing in time, and only one was read for on a worker");
 }
 
+/// Runs this test again in a process of its own, because other tests have workers, too. Returns whether this is that process.
+fn is_alone(test: &str) -> bool {
+    const ALONE: &str = "CLOAKROOM_TEST_ALONE";
+    if std::env::var_os(ALONE).is_some() {
+        return true;
+    }
+    let mut again = Command::new(std::env::current_exe().expect("it has a path"));
+    let run = again.args([test, "--exact", "--nocapture"]).env(ALONE, "1").output().expect("it starts");
+    let said = String::from_utf8_lossy(&run.stdout);
+    assert!(run.status.success() && said.contains("1 passed"), "{said}{}", String::from_utf8_lossy(&run.stderr));
+    false
+}
+
+#[tokio::test]
+async fn the_only_worker_never_reads_and_one_of_several_does() {
+    if !is_alone("standing::the_only_worker_never_reads_and_one_of_several_does") {
+        return;
+    }
+    let (_folder, path) = folder();
+    let store = Arc::new(FileStore::open(&path).await.expect("the store opens"));
+    store.load(&key(), Timestamp::now()).await.expect("a connection is there to read on");
+    assert!(store.try_load(&key(), Timestamp::now()).is_none(), "who reads for others meanwhile?");
+    let (asked, has_asked) = std::sync::mpsc::channel();
+    let (end, ends) = std::sync::mpsc::channel::<()>();
+    let another = std::thread::spawn({
+        let store = Arc::clone(&store);
+        move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+            runtime
+                .block_on(async { asked.send(store.try_load(&key(), Timestamp::now()).is_some()) })
+                .expect("it waits");
+            let _ = ends.recv();
+        }
+    });
+    assert!(has_asked.recv().expect("it asks"), "there are two");
+    assert!(store.try_load(&key(), Timestamp::now()).is_some(), "there are two");
+    drop(end);
+    another.join().expect("it ends");
+    assert!(store.try_load(&key(), Timestamp::now()).is_none(), "it is alone again");
+}
+
 #[tokio::test]
 async fn a_frozen_file_system_leaves_the_only_worker_there_is() {
+    if !is_alone("standing::a_frozen_file_system_leaves_the_only_worker_there_is") {
+        return;
+    }
     let Some(disk) = Ext4::new() else { return };
     let (others, late) = frozen(&disk).await;
     assert!(others < BUDGET, "others stood for {others:?}");

@@ -5,8 +5,11 @@ mod axum;
 mod handlers;
 
 use std::fmt;
+use std::sync::Arc;
 
-use cloakroom::{CookieStore, FileStore, MemoryStore, RedisStore, Secrets, SessionManager};
+use cloakroom::{
+    CookieStore, FileStore, MemoryStore, RedisStore, Secrets, SessionManager, SessionStore, StoreKey, Timestamp,
+};
 use tempfile::TempDir;
 
 /// What an application is built on.
@@ -125,6 +128,21 @@ impl Case {
     }
 }
 
+/// Another worker that reads sessions, as a server has them: where there is only one, it leaves reads to a thread of the store.
+fn second_worker(store: &Arc<FileStore>) {
+    let (asked, has_asked) = std::sync::mpsc::channel();
+    let store = Arc::clone(store);
+    std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+        runtime.block_on(async { store.try_load(&StoreKey::from_bytes([7; 32]), Timestamp::now()) });
+        drop((store, asked));
+        loop {
+            std::thread::park();
+        }
+    });
+    let _ = has_asked.recv();
+}
+
 /// Sessions, and the folder that they are in, if they are in a file.
 type Sessions = (SessionManager, Option<TempDir>);
 
@@ -137,6 +155,8 @@ async fn sessions(kept: Kept, redis: &str) -> Option<Sessions> {
         Kept::File => {
             let folder = TempDir::new().expect("a folder");
             let store = FileStore::open(folder.path().join("sessions.db")).await.expect("a file");
+            let store = Arc::new(store);
+            second_worker(&store);
             return Some((SessionManager::new(store), Some(folder)));
         }
     };

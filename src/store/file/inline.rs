@@ -1,20 +1,31 @@
 //! Which reads are done on the thread that asks.
 //!
 //! A disk may stand still for seconds, as while its file system is frozen for a snapshot, and a read that has begun cannot
-//! be abandoned. So one worker of the runtime is always free of reads: a runtime with a single worker reads elsewhere, and so
-//! does every request while a read on a worker makes no progress.
+//! be abandoned. So one worker is always free of reads: the only one there is reads elsewhere, and so does every request while
+//! a read on a worker makes no progress. Where each worker has a runtime of its own, as in actix-web, those that have asked
+//! for a read are counted.
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use tokio::runtime::Handle;
+use tokio::runtime::{Handle, RuntimeFlavor};
 
 /// Reads on workers are taken to stand still if none of them has ended for so long.
 const STANDS: Duration = Duration::from_millis(2);
 
 /// The reads on workers, of all stores of the process, because they share the workers.
 static READS: Reads = Reads { under_way: AtomicUsize::new(0), moved: AtomicU64::new(0) };
+
+/// Threads that ask, each of them all the workers that its runtime has.
+static SINGLE: AtomicUsize = AtomicUsize::new(0);
+
+thread_local! {
+    static COUNTED: Counted = Counted::new();
+}
+
+/// Counts its thread for as long as that lives.
+struct Counted;
 
 struct Reads {
     under_way: AtomicUsize,
@@ -32,7 +43,30 @@ impl Inline {
     pub(super) fn begin() -> Option<Self> {
         // A thread without a runtime serves no requests but its own.
         let Ok(runtime) = Handle::try_current() else { return Some(Self { counted: false }) };
-        READS.begin(runtime.metrics().num_workers() - 1).then_some(Self { counted: true })
+        let workers = match runtime.runtime_flavor() {
+            RuntimeFlavor::CurrentThread => Counted::threads(),
+            _ => runtime.metrics().num_workers(),
+        };
+        READS.begin(workers.saturating_sub(1)).then(|| Self { counted: true })
+    }
+}
+
+impl Counted {
+    fn new() -> Self {
+        SINGLE.fetch_add(1, Ordering::AcqRel);
+        Self
+    }
+
+    /// How many there are, this one among them. A thread that is ending asks for nothing any more.
+    fn threads() -> usize {
+        let _ = COUNTED.try_with(|_| ());
+        SINGLE.load(Ordering::Acquire)
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        SINGLE.fetch_sub(1, Ordering::AcqRel);
     }
 }
 

@@ -165,11 +165,4 @@ mod tests {
         let key = StoreKey::from_bytes([7; 32]);
         assert_eq!(store.load(&key, Timestamp::now()).await.ok(), Some(None), "it goes on");
     }
-
-    #[tokio::test]
-    async fn the_only_worker_never_reads() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let store = store(folder.path()).await;
-        assert!(store.try_load(&StoreKey::from_bytes([7; 32]), Timestamp::now()).is_none());
-    }
 }
