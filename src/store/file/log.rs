@@ -165,9 +165,9 @@ fn holds(page: &[u8], salts: &[u8]) -> bool {
     page.windows(salts.len().max(1)).any(|bytes| bytes == salts)
 }
 
-/// No other failure of a look is a reason to move anything.
+/// Looks at every page, of large files too: it is rare that it has to. No other failure of a look is a reason to move anything.
 fn is_damaged(connection: &Connection) -> rusqlite::Result<bool> {
-    match schema::check(connection) {
+    match schema::check_each_page(connection) {
         Ok(()) => Ok(false),
         Err(Refused::Failed(error)) => Err(error),
         Err(_) => Ok(true),

@@ -32,9 +32,9 @@ use writer::{Verb, Writer};
 
 /// Keeps sessions in a file that survives restarts: one SQLite database, which all processes of a host share.
 ///
-/// Reads run on the calling thread, in a few microseconds, as long as another worker of the runtime is free; other reads,
-/// and all on a runtime with one worker, run on threads of the store, so that a disk that stands still holds up no request
-/// that does not use its session. Writes of many requests go to the disk together, and
+/// Reads run on the worker that asks, in a few microseconds, as long as another one is free; other reads, and all of a server
+/// with one worker, run on threads of the store, so that a disk that stands still leaves a worker to requests that do not use
+/// their session. Writes of many requests go to the disk together, and
 /// each is answered when it is durable: what was acknowledged survives a crash of the process, of the system, and a loss
 /// of power. Several processes may use the file at once: workers, the old and the new process of a deployment, the command
 /// line tool; what one ends is ended for all. The file is created with mode 0600, and its folder, if it is missing, with

@@ -11,7 +11,7 @@ use crate::error::{Error, ErrorKind, Result};
 /// The most reads in the queue. Later ones wait outside of it, within their callers' timeouts.
 const MOST_WAITING: usize = 1_024;
 
-/// Threads that start when there is work, and end with the pool after the job that they are running.
+/// Threads that start when there is work, and end with the pool, after the jobs that wait by then.
 pub(super) struct Pool {
     shared: Arc<Shared>,
     room: Arc<Semaphore>,

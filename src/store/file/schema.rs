@@ -175,15 +175,14 @@ pub(super) fn prepare(connection: &mut Connection, journal: Journal) -> Result<(
 /// Whole files this small are checked page by page when they are opened; of larger ones, what every use touches.
 const CHECKED_PAGES: i64 = 4_096;
 
-pub(super) fn check(connection: &Connection) -> Result<(), Refused> {
+fn check(connection: &Connection) -> Result<(), Refused> {
     let pages: i64 = connection.pragma_query_value(None, "page_count", |row| row.get(0))?;
-    if pages <= CHECKED_PAGES {
-        let found: String = connection.pragma_query_value(None, "quick_check", |row| row.get(0))?;
-        if found != "ok" {
-            return Err(Refused::Damaged);
-        }
-    }
-    Ok(())
+    if pages <= CHECKED_PAGES { check_each_page(connection) } else { Ok(()) }
+}
+
+pub(super) fn check_each_page(connection: &Connection) -> Result<(), Refused> {
+    let found: String = connection.pragma_query_value(None, "quick_check", |row| row.get(0))?;
+    if found == "ok" { Ok(()) } else { Err(Refused::Damaged) }
 }
 
 fn upgrade(connection: &mut Connection) -> Result<(), Refused> {
