@@ -321,6 +321,64 @@ async fn a_session_that_grows_needs_room_and_gives_it_back() -> Result<()> {
     Ok(())
 }
 
+/// As many small ones go as it takes, and not only those that one look at the store finds.
+#[tokio::test]
+async fn a_large_session_takes_the_place_of_many_small_ones() -> Result<()> {
+    let store = MemoryStore::with_limit(2_000).size_limit(1024 * KIB);
+    for number in 0..1_000 {
+        let created = store.create(&spread(number), &large(None, KIB), NOW + SECOND * number).await?;
+        assert_eq!(created, Created::Created);
+    }
+    let (later, small) = (NOW + SECOND * 1_000, store.count(NOW + SECOND * 1_000).await?);
+    let record = large(None, 100 * KIB);
+    assert_eq!(store.create(&key(200), &record, later).await?, Created::Created);
+    let gone = small + 1 - store.count(later).await?;
+    assert!((70..120).contains(&gone), "{gone} of {small} made room");
+    let larger = large(None, 900 * KIB);
+    assert_eq!(store.swap(&key(200), record.revision, &larger, later).await?, Swap::Swapped, "it grows as well");
+    Ok(())
+}
+
+/// The session that wants room may be the one that was used least recently.
+#[tokio::test]
+async fn a_session_that_grows_passes_over_itself() -> Result<()> {
+    let store = MemoryStore::with_limit(100).size_limit(1024 * KIB);
+    let oldest = large(None, 100 * KIB);
+    store.create(&key(0), &oldest, NOW).await?;
+    for number in 1..9 {
+        store.create(&key(number), &large(None, 100 * KIB), NOW + SECOND * number.into()).await?;
+    }
+    let later = NOW + SECOND * 10;
+    assert_eq!(store.swap(&key(0), oldest.revision, &large(None, 400 * KIB), later).await?, Swap::Swapped);
+    assert_eq!(left(&store, later).await?, [true, false, false, true]);
+    Ok(())
+}
+
+/// While a session is being renewed it is in two places, and the first must not go for the second.
+#[tokio::test]
+async fn a_session_is_not_given_up_for_its_own_renewal() -> Result<()> {
+    for (user, bytes, others) in [(Some("ana"), 200 * KIB, 400 * KIB), (None, 300 * KIB, 500 * KIB)] {
+        let store = MemoryStore::with_limit(100).size_limit(1024 * KIB);
+        let (session, other) = (large(user, bytes), large(user, others));
+        store.create(&key(0), &session, NOW).await?;
+        store.create(&key(1), &other, NOW + SECOND).await?;
+        let later = NOW + SECOND * 10;
+        let mut pending = record(user, RecordKind::Pending, HOUR);
+        (pending.handle, pending.data) = (session.handle, session.data.clone());
+        assert_eq!(store.create(&key(2), &pending, later).await?, Created::Created, "{user:?}");
+        assert_eq!(left(&store, later).await?, [true, false, true], "{user:?}: another one went");
+        // Where there is no other, none goes, and the renewal fails if there is no room.
+        let store = MemoryStore::with_limit(100).size_limit(1024 * KIB);
+        let session = large(user, 600 * KIB);
+        store.create(&key(0), &session, NOW).await?;
+        (pending.handle, pending.data) = (session.handle, session.data.clone());
+        let refused = store.create(&key(2), &pending, later).await;
+        assert_eq!(refused.map_err(|error| error.kind()), Err(ErrorKind::Full));
+        assert_eq!(left(&store, later).await?, [true, false, false], "{user:?}");
+    }
+    Ok(())
+}
+
 /// A user who logs in again and again gives up own sessions, and keeps nobody out.
 #[tokio::test]
 async fn a_user_who_fills_the_store_with_logins_keeps_nobody_else_out() -> Result<()> {
@@ -408,6 +466,29 @@ async fn a_large_store_that_is_full_is_gone_through_in_parts() -> Result<()> {
     // All have expired: one look makes more than enough room.
     assert_eq!(store.create(&spread(SESSIONS), &of("ana"), NOW + HOUR).await?, Created::Created);
     assert!((1..A_LOOK).contains(&removed.load(Ordering::Relaxed)), "{removed:?}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_large_store_is_counted_and_listed_in_parts() -> Result<()> {
+    let store = MemoryStore::with_limit(SESSIONS as usize);
+    for number in 0..SESSIONS {
+        store.create(&spread(number), &anonymous(), NOW).await?;
+    }
+    let mut polls = [0, 0];
+    let mut counting = store.count(NOW);
+    let count = poll_fn(|cx| {
+        polls[0] += 1;
+        counting.as_mut().poll(cx)
+    });
+    assert_eq!(count.await?, u64::from(SESSIONS));
+    let mut listing = store.list(None, SESSIONS as usize, NOW);
+    let list = poll_fn(|cx| {
+        polls[1] += 1;
+        listing.as_mut().poll(cx)
+    });
+    assert_eq!(list.await?.len(), SESSIONS as usize);
+    assert!(polls.iter().all(|polls| *polls > SESSIONS as usize / A_LOOK), "{polls:?}");
     Ok(())
 }
 

@@ -288,7 +288,10 @@ impl SessionManagerBuilder {
     /// each login ends up to a thousand sessions, until the limit holds.
     ///
     /// A process that dies in the middle of a login may take up a place for as long as
-    /// [`grace`](Self::grace), [`longest_request`](Self::longest_request) and a minute take together.
+    /// [`grace`](Self::grace), [`longest_request`](Self::longest_request) and a minute take together, and ten minutes more
+    /// because its clock may have been behind ([`Timestamp::MAX_SKEW`](crate::Timestamp::MAX_SKEW)): some twelve minutes by
+    /// default. With [`EndOldest`](LimitPolicy::EndOldest) it makes room before any session does, from the first two minutes
+    /// on.
     ///
     /// ```
     /// # use cloakroom::{LimitPolicy, MemoryStore, SessionManager};

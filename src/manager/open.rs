@@ -393,8 +393,7 @@ fn awaits(record: &Record, marker: &Record) -> bool {
 
 /// Where a marker says that its session went.
 pub(super) fn moved(record: &Record) -> Result<Moved> {
-    let values = crate::record::Values::from_stored(record.data.clone())?;
-    values.own()?.ok_or_else(|| Error::new(ErrorKind::Decode, "a marker does not say where its session went"))
+    record.own()?.ok_or_else(|| Error::new(ErrorKind::Decode, "a marker does not say where its session went"))
 }
 
 /// What a newer version made of a record is not for this one to read or to change.

@@ -15,7 +15,7 @@ use crate::token::StoreKey;
 const PAGE: usize = 250;
 
 /// Records that are read with their data at a time: each may have a megabyte of it.
-const READ_AT_ONCE: usize = 8;
+pub(super) const READ_AT_ONCE: usize = 8;
 
 /// How often sessions are found, and ended, before their user is too quick for us.
 const MOST_PASSES: usize = 100;
@@ -147,20 +147,31 @@ impl SessionManager {
         keys: &[StoreKey],
         read: impl Fn(Record) -> Option<T> + Sync,
     ) -> Result<Vec<T>> {
+        self.read_each_at(patience, keys, |_, record| read(record)).await
+    }
+
+    /// The same with the key of each.
+    pub(super) async fn read_each_at<T: Send>(
+        &self,
+        patience: &Patience,
+        keys: &[StoreKey],
+        read: impl Fn(StoreKey, Record) -> Option<T> + Sync,
+    ) -> Result<Vec<T>> {
         let (store, now, read) = (self.store()?, self.now().by_slowest_clock(), &read);
         let mut all = Vec::with_capacity(keys.len());
         for keys in keys.chunks(READ_AT_ONCE) {
             patience.begin_step();
             let loads = keys.iter().enumerate().map(|(at, key)| -> BoxFuture<'_, _> {
+                let patience = patience.for_one_of_many();
                 Box::pin(async move {
-                    match store.load(patience, key, now).await {
+                    match store.load(&patience, key, now).await {
                         // What cannot be read is no reason to hide the others.
                         Err(error) if error.kind() != ErrorKind::Decode => Err(error),
-                        found => Ok((at, found.ok().flatten().and_then(read))),
+                        found => Ok((at, found.ok().flatten().and_then(|record| read(*key, record)))),
                     }
                 })
             });
-            let mut found = all_of(loads.collect()).await?;
+            let mut found = patience.wait(Box::pin(all_of(loads.collect()))).await?;
             found.sort_unstable_by_key(|(at, _)| *at);
             all.extend(found.into_iter().filter_map(|(_, found)| found));
             if keys.len() == READ_AT_ONCE {

@@ -64,6 +64,12 @@ impl Patience {
         true
     }
 
+    /// For one of several that wait at once: each has what is left, and together they cost what `self` waits for them.
+    pub(crate) fn for_one_of_many(&self) -> Self {
+        let spent_micros = AtomicU64::new(self.spent_micros.load(Ordering::Relaxed));
+        Self { limit: self.limit, spent_micros, random: self.random.clone(), by_steps: false }
+    }
+
     /// Begins anew.
     pub(crate) fn refill(&self) {
         self.spent_micros.store(0, Ordering::Relaxed);
@@ -111,6 +117,6 @@ impl Retry {
 }
 
 /// Something between nothing and `most`, so that requests that met once do not meet again.
-fn jittered(most: Duration, random: &Random) -> Duration {
+pub(super) fn jittered(most: Duration, random: &Random) -> Duration {
     most.mul_f64(f64::from(u32::from_le_bytes(random.bytes())) / f64::from(u32::MAX))
 }

@@ -3,8 +3,12 @@
 //! A session holds a place if its record is live; if it is being renewed, which a marker that points to its pending record
 //! shows; or if its pending record is there and its handle stands in the record that logins meet at. So a login first
 //! creates its pending record, which opens nothing and counts for nothing, then takes a place by swapping that record, and
-//! then goes on. Whoever is slower finds the record changed, and counts again. What crashes in between holds its place for
-//! no longer than its pending record lives, and what sleeps in between finds that record gone.
+//! then goes on. Whoever is slower finds the record changed, and counts again. What sleeps in between for too long finds that
+//! its pending record is gone.
+//!
+//! What crashes in between holds its place until its pending record has expired by every clock that there may be, some twelve
+//! minutes by default. Where the oldest session makes room, such a login goes before any session does, as soon as its record
+//! has expired by the clock of whoever needs room.
 //!
 //! The record has a key that no token has, opens nothing, is neither counted nor listed, and is no longer needed when all
 //! that stand in it are live or gone.
@@ -12,7 +16,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use super::commit::{ended, taken};
-use super::pages::Pages;
+use super::pages::{Pages, READ_AT_ONCE};
 use super::patience::Retry;
 use super::{LimitPolicy, Patience, SessionManager};
 use crate::clock::Timestamp;
@@ -126,14 +130,15 @@ impl SessionManager {
         let mut retry = Retry::new();
         loop {
             let now = self.now();
-            // Where the clock is behind, what has expired here still holds its place.
+            // Where the clock is behind, a login may yet succeed whose pending record has expired here.
             let slowest = now.by_slowest_clock();
             let meeting = store.load(patience, &key, slowest).await?;
             let arriving = match &meeting {
-                Some(record) => own(record).unwrap_or_default(),
+                Some(record) => field(record).unwrap_or_default(),
                 None => Arriving::default(),
             };
-            let found = self.records_of(patience, user).await?;
+            let mut found = self.records_of(patience, user).await?;
+            self.follow_markers(patience, user, &mut found).await?;
             let mut holders = self.holders(patience, &found, &arriving, now).await?;
             holders.retain(|handle, _| !leaving.contains(handle));
             let surplus = (holders.len() + 1).saturating_sub(limit);
@@ -142,6 +147,12 @@ impl SessionManager {
                 // What a clock that is ahead has written opens nothing, and keeps nobody out.
                 let closed = holders.values().filter(|entry| entry.created.max(entry.seen).is_ahead_of(now));
                 let mut gone: BTreeSet<_> = closed.map(|entry| entry.handle).take(most).collect();
+                if gone.is_empty() && policy == LimitPolicy::EndOldest {
+                    gone = dead_logins(&found, &arriving, now)
+                        .filter(|login| holders.contains_key(login))
+                        .take(most)
+                        .collect();
+                }
                 if gone.is_empty() && policy == LimitPolicy::EndOldest {
                     gone = self.oldest(patience, &holders, most).await?;
                 }
@@ -185,6 +196,30 @@ impl SessionManager {
         Ok(found)
     }
 
+    /// Adds the records of sessions of which only markers were found: they were renewed while their records were found.
+    async fn follow_markers(&self, patience: &Patience, user: &str, found: &mut Vec<IndexEntry>) -> Result<()> {
+        let others = found.iter().filter(|entry| entry.kind != RecordKind::Moved);
+        let others: HashSet<_> = others.map(|entry| entry.handle).collect();
+        let markers = found.iter().filter(|entry| entry.kind == RecordKind::Moved && !others.contains(&entry.handle));
+        let (markers, handles): (Vec<_>, HashSet<_>) = markers.map(|marker| (marker.key, marker.handle)).unzip();
+        let mut next =
+            self.read_each(patience, &markers, |marker| field::<Moved>(&marker).map(|moved| moved.to)).await?;
+        let mut known: HashSet<_> = markers.into_iter().collect();
+        while !next.is_empty() {
+            next.retain(|to| known.insert(*to));
+            let read = |key, record: Record| {
+                let to = if record.kind == RecordKind::Moved { field::<Moved>(&record) } else { None };
+                Some((IndexEntry::new(key, &record), to.map(|moved| moved.to)))
+            };
+            let there = self.read_each_at(patience, &next, read).await?;
+            next = there.iter().filter_map(|(_, to)| *to).collect();
+            // What bars the key of a session that has ended is of another handle.
+            let is_theirs = |entry: &IndexEntry| handles.contains(&entry.handle) && entry.user.as_deref() == Some(user);
+            found.extend(there.into_iter().map(|(entry, _)| entry).filter(is_theirs));
+        }
+        Ok(())
+    }
+
     /// The sessions that hold a place, each with the record that says so.
     async fn holders<'a>(
         &self,
@@ -202,7 +237,7 @@ impl SessionManager {
         let renewed: HashSet<_> = pending.values().map(|entry| entry.handle).collect();
         let markers = of_kind(RecordKind::Moved).filter(|marker| renewed.contains(&marker.handle));
         let markers: Vec<_> = markers.map(|marker| marker.key).collect();
-        for to in self.read_each(patience, &markers, |marker| own::<Moved>(&marker).map(|moved| moved.to)).await? {
+        for to in self.read_each(patience, &markers, |marker| field::<Moved>(&marker).map(|moved| moved.to)).await? {
             holders.extend(pending.get(&to).map(|entry| (entry.handle, *entry)));
         }
         Ok(holders)
@@ -215,17 +250,27 @@ impl SessionManager {
         holders: &BTreeMap<Handle, &IndexEntry>,
         count: usize,
     ) -> Result<BTreeSet<Handle>> {
-        let mut logins = HashMap::new();
-        if count <= MOST_ENDED_IN_TURN {
-            let live = holders.values().filter(|entry| entry.kind == RecordKind::Live);
-            let keys: Vec<_> = live.map(|entry| entry.key).collect();
-            let login = |record: Record| own::<AuthenticatedAt>(&record).map(|at| (record.handle, at.0));
-            logins.extend(self.read_each(patience, &keys, login).await?);
+        let mut begun: Vec<_> = holders.values().copied().collect();
+        begun.sort_unstable_by_key(|entry| (entry.created, entry.handle));
+        if count > MOST_ENDED_IN_TURN {
+            return Ok(begun.into_iter().take(count).map(|entry| entry.handle).collect());
         }
-        let since = |entry: &IndexEntry| logins.get(&entry.handle).copied().unwrap_or(entry.created);
-        let mut oldest: Vec<_> = holders.iter().map(|(handle, entry)| (since(entry), *handle)).collect();
-        oldest.sort_unstable();
-        Ok(oldest.into_iter().take(count).map(|(_, handle)| handle).collect())
+        let mut oldest: Vec<(Timestamp, Handle)> = Vec::new();
+        for entries in begun.chunks(READ_AT_ONCE) {
+            // Nobody logs in before the session begins: the others are no older.
+            if oldest.len() == count && oldest.last().is_some_and(|(since, _)| *since <= entries[0].created) {
+                break;
+            }
+            let live = entries.iter().filter(|entry| entry.kind == RecordKind::Live);
+            let keys: Vec<_> = live.map(|entry| entry.key).collect();
+            let login = |record: Record| field::<AuthenticatedAt>(&record).map(|at| (record.handle, at.0));
+            let logins: HashMap<_, _> = self.read_each(patience, &keys, login).await?.into_iter().collect();
+            let since = |entry: &IndexEntry| logins.get(&entry.handle).copied().unwrap_or(entry.created);
+            oldest.extend(entries.iter().map(|entry| (since(entry), entry.handle)));
+            oldest.sort_unstable();
+            oldest.truncate(count);
+        }
+        Ok(oldest.into_iter().map(|(_, handle)| handle).collect())
     }
 
     /// Ends sessions that hold a place: a few wherever they went meanwhile, many as they were found.
@@ -272,7 +317,15 @@ impl SessionManager {
     }
 }
 
+/// The logins that took a place and died: of each there is but a pending record, and that has expired by this clock. A
+/// session that is being renewed has a marker as well.
+fn dead_logins<'a>(found: &[IndexEntry], arriving: &'a Arriving, now: Timestamp) -> impl Iterator<Item = Handle> + 'a {
+    let others = found.iter().filter(|entry| entry.kind != RecordKind::Pending || now < entry.expires());
+    let others: HashSet<_> = others.map(|entry| entry.handle).collect();
+    arriving.0.iter().copied().filter(move |login| !others.contains(login))
+}
+
 /// A field of ours in a record. What cannot be read says nothing, and keeps nobody from logging in.
-fn own<T: Own>(record: &Record) -> Option<T> {
-    Values::from_stored(record.data.clone()).ok()?.own().ok()?
+fn field<T: Own>(record: &Record) -> Option<T> {
+    record.own().ok()?
 }

@@ -1,14 +1,13 @@
 //! Deletes what has expired, now and then, without anyone asking.
 
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 
 use super::SessionManager;
+use super::patience::jittered;
 use crate::events;
-use crate::random::Random;
 
 /// A task that sweeps for as long as its manager is in use: begun with the first session, ended with the manager.
 #[derive(Debug, Default)]
@@ -31,7 +30,9 @@ impl Sweeper {
         let (engine, random) = (Arc::downgrade(&manager.0), manager.random().clone());
         *task = Some(runtime.spawn(async move {
             loop {
-                tokio::time::sleep(jittered(interval, &random)).await;
+                // Between three and five quarters, so that processes on one store do not sweep in step.
+                let pause = (interval - interval / 4).saturating_add(jittered(interval / 2, &random));
+                tokio::time::sleep(pause).await;
                 let Some(engine) = engine.upgrade() else { return };
                 let manager = SessionManager(engine);
                 // An error is no reason to stop.
@@ -53,10 +54,4 @@ impl Drop for Sweeper {
             task.abort();
         }
     }
-}
-
-/// Between three and five quarters, so that processes on one store do not sweep in step.
-fn jittered(interval: Duration, random: &Random) -> Duration {
-    let factor = 0.75 + f64::from(u16::from_le_bytes(random.bytes())) / f64::from(u16::MAX) / 2.0;
-    Duration::try_from_secs_f64(interval.as_secs_f64() * factor).unwrap_or(interval)
 }

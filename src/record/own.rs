@@ -54,6 +54,13 @@ impl Values {
     }
 }
 
+impl Record {
+    /// A field of ours in a record that is not read otherwise.
+    pub(crate) fn own<T: Own>(&self) -> Result<Option<T>> {
+        Values::from_stored(self.data.clone())?.own()
+    }
+}
+
 /// Where a session went, in the marker that its renewal leaves at the old place.
 ///
 /// The marker keeps the session's values as they were, and here its deadlines, so that a renewal that was cut off by a

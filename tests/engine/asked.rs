@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use cloakroom::{
     Announcement, BoxFuture, Created, FindBy, Found, Handle, IndexEntry, IndexPage, Record, Revision, SessionIndex,
@@ -11,18 +12,24 @@ use tokio::sync::broadcast;
 
 use crate::harness::Result;
 
-/// A store that has five verbs only, or counts how often it is asked for ends, and announces them if it shall.
+/// A store that has five verbs only, or counts how often it is asked for ends, and announces them if it shall. Pages of its
+/// index may lack what was written while they were read.
 #[derive(Debug)]
 pub(crate) struct Asked<S> {
     pub(crate) store: S,
     pub(crate) index: bool,
     pub(crate) announced: Option<broadcast::Sender<Handle>>,
     pub(crate) asked: Arc<AtomicUsize>,
+    /// How long it takes to say which sessions live.
+    pub(crate) takes: Duration,
+    /// What is on the pages that are found.
+    pub(crate) shows: fn(&IndexEntry) -> bool,
 }
 
 impl<S: SessionStore> Asked<S> {
     pub(crate) fn new(store: S, index: bool) -> Self {
-        Self { store, index, announced: None, asked: Arc::default() }
+        let (takes, shows): (_, fn(&IndexEntry) -> bool) = (Duration::ZERO, |_| true);
+        Self { store, index, announced: None, asked: Arc::default(), takes, shows }
     }
 }
 
@@ -98,7 +105,11 @@ impl<S: SessionStore> SessionIndex for Asked<S> {
         limit: usize,
         now: Timestamp,
     ) -> BoxFuture<'a, Result<IndexPage>> {
-        self.inner().find_page(by, from, limit, now)
+        Box::pin(async move {
+            let mut page = self.inner().find_page(by, from, limit, now).await?;
+            page.entries.retain(self.shows);
+            Ok(page)
+        })
     }
 
     fn sweep<'a>(&'a self, now: Timestamp) -> BoxFuture<'a, Result<u64>> {
@@ -111,7 +122,12 @@ impl<S: SessionStore> SessionIndex for Asked<S> {
         now: Timestamp,
     ) -> BoxFuture<'a, Result<Vec<(Handle, Timestamp)>>> {
         self.asked.fetch_add(1, Ordering::SeqCst);
-        self.inner().expiries(handles, now)
+        Box::pin(async move {
+            if !self.takes.is_zero() {
+                tokio::time::sleep(self.takes).await;
+            }
+            self.inner().expiries(handles, now).await
+        })
     }
 
     fn announcements<'a>(&'a self, tell: &'a (dyn Fn(Announcement) + Send + Sync)) -> Option<BoxFuture<'a, Result>> {

@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use cloakroom::testing::Verb;
-use cloakroom::{ErrorKind, LimitPolicy, MemoryStore, SessionManager, SessionManagerBuilder, Timestamp};
+use cloakroom::{ErrorKind, LimitPolicy, MemoryStore, RecordKind, SessionManager, SessionManagerBuilder, Timestamp};
 
+use crate::asked::Asked;
 use crate::crashes::Death;
 use crate::harness::*;
 
@@ -155,6 +156,120 @@ async fn a_slow_login_holds_its_place_for_as_long_as_it_can_still_succeed() -> R
             let all = usize::from(succeeds || !holds);
             assert_eq!((slow.is_known(&site).await?, live(&site).await?), (succeeds, all), "{wait} s");
         }
+    }
+    Ok(())
+}
+
+/// A login that died is the first to make room, whatever sessions are older.
+#[tokio::test]
+async fn a_login_that_died_goes_before_any_session() -> Result {
+    for (wait, is_dead) in [(129, false), (130, true)] {
+        for site in sites(2, LimitPolicy::EndOldest) {
+            let (session, mut slow) = (Visitor::logged_in(&site, "ana").await?, Visitor::new());
+            site.clock.advance(SECOND);
+            let login = slow.arrive(&site).await?;
+            login.login("ana")?;
+            let placed = site.store.on(Verb::Swap).pause_after();
+            let task = commit_until(&login, &placed).await;
+            site.clock.advance(SECOND * wait);
+            let next = Visitor::logged_in(&site, "ana").await?;
+            placed.resume();
+            slow.take(&task.await.expect("no panic"));
+            let known = [session.is_known(&site).await?, slow.is_known(&site).await?, next.is_known(&site).await?];
+            assert_eq!(known, [is_dead, !is_dead, true], "{wait} s");
+            assert_eq!(live(&site).await?, 2);
+        }
+    }
+    Ok(())
+}
+
+/// By a clock that is ahead the pending record of a renewal has expired, and its session has not.
+#[tokio::test]
+async fn a_renewal_on_a_host_whose_clock_is_behind_is_no_login_that_died() -> Result {
+    let configure = at_most(2, LimitPolicy::EndOldest);
+    let site = Site::with(configure);
+    let ahead = site.ahead(SECOND * 540, configure);
+    let first = Visitor::logged_in(&site, "ana").await?;
+    site.clock.advance(SECOND);
+    let mut second = Visitor::logged_in(&site, "ana").await?;
+    let renewing = second.arrive(&site).await?;
+    renewing.renew()?;
+    let moved = site.store.on(Verb::Swap).pause_after();
+    let task = commit_until(&renewing, &moved).await;
+    let third = Visitor::logged_in(&ahead, "ana").await?;
+    moved.resume();
+    second.take(&task.await.expect("no panic"));
+    let known = [first.is_known(&site).await?, second.is_known(&site).await?, third.is_known(&ahead).await?];
+    assert_eq!(known, [false, true, true]);
+    Ok(())
+}
+
+/// A page may have been read while a session was renewed: its new record is not on it, and its old one is a marker by then.
+#[tokio::test]
+async fn a_session_of_which_only_markers_were_found_keeps_its_place() -> Result {
+    for (renewals, cut_off) in [(1, false), (2, false), (1, true), (2, true)] {
+        let site = Site::new();
+        let mut visitor = Visitor::logged_in(&site, "ana").await?;
+        for _ in 1..renewals {
+            visitor.visit(&site, |session| session.renew()).await?;
+        }
+        let renewing = visitor.arrive(&site).await?;
+        renewing.renew()?;
+        let moved = site.store.on(Verb::Swap).pause_after();
+        let task = commit_until(&renewing, &moved).await;
+        if !cut_off {
+            moved.resume();
+            while !task.is_finished() {
+                tokio::task::yield_now().await;
+            }
+        }
+        let store = Asked { shows: |entry| entry.kind == RecordKind::Moved, ..Asked::new(site.store.clone(), true) };
+        let builder = SessionManager::builder(store).clock(site.clock.clone()).without_sweeper();
+        let sessions = at_most(1, LimitPolicy::Refuse)(builder).build().expect("valid");
+        let other = Site { sessions, ..site.clone() };
+        let what = format!("{renewals} renewals, cut off: {cut_off}");
+        assert_eq!(kind(Visitor::logged_in(&other, "ana").await), Some(ErrorKind::TooManySessions), "{what}");
+        moved.resume();
+        visitor.take(&task.await.expect("no panic"));
+        visitor.visit(&site, |session| session.logout()).await?;
+        assert!(Visitor::logged_in(&other, "ana").await.is_ok(), "markers alone are no session: {what}");
+    }
+    Ok(())
+}
+
+/// Where many sessions have to be read to find the oldest login, they are read some at a time, and that takes as long as it
+/// takes, and not as long as all of them do together.
+#[tokio::test(start_paused = true)]
+async fn a_login_among_very_many_is_in_time() -> Result {
+    const MANY: usize = 64;
+    for logged_in_later in [false, true] {
+        let limit = at_most(MANY, LimitPolicy::EndOldest);
+        let site = Site::with(|builder| limit(builder).store_timeout(SECOND));
+        let mut visitors = Vec::new();
+        for _ in 0..MANY {
+            visitors.push(Visitor::with(&site, &[("a", 1)]).await?);
+            if !logged_in_later {
+                site.clock.advance(SECOND);
+                visitors.last_mut().expect("one").visit(&site, |session| session.login("ana")).await?;
+            }
+        }
+        for visitor in visitors.iter_mut().rev().filter(|_| logged_in_later) {
+            site.clock.advance(SECOND);
+            visitor.visit(&site, |session| session.login("ana")).await?;
+        }
+        // Their markers are gone.
+        site.clock.advance(PAST_MARKERS);
+        site.store.on(Verb::Load).always().delay(SECOND / 20);
+        let before = site.store.calls(Verb::Load);
+        let last = Visitor::logged_in(&site, "ana").await?;
+        let loads = site.store.calls(Verb::Load) - before;
+        assert!(logged_in_later || loads <= 24, "{loads} loads, where those that began first logged in first");
+        site.store.forget_faults();
+        let oldest = if logged_in_later { MANY - 1 } else { 0 };
+        for (n, visitor) in visitors.iter().enumerate() {
+            assert_eq!(visitor.is_known(&site).await?, n != oldest, "{n}");
+        }
+        assert!(last.is_known(&site).await?);
     }
     Ok(())
 }

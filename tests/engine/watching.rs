@@ -113,6 +113,34 @@ async fn a_store_that_announces_ends_is_asked_seldom_and_believed_when_it_answer
     Ok(())
 }
 
+/// A store that announces ends without a pause is asked for all sessions all the same.
+#[tokio::test(start_paused = true)]
+async fn steady_announcements_keep_no_lost_one_from_being_made_good() -> Result {
+    let site = Site::new();
+    let announced = broadcast::Sender::new(16);
+    let reader = through(&site, |store| Asked {
+        announced: Some(announced.clone()),
+        takes: SECOND / 500,
+        ..Asked::new(store, true)
+    });
+    let (busy, quiet) = (Visitor::logged_in(&site, "ana").await?, Visitor::logged_in(&site, "ben").await?);
+    let (busy, quiet) = (socket(&busy, &reader).await?, socket(&quiet, &reader).await?);
+    let (mut lives, mut ended) = (pin!(busy.ended()), pin!(quiet.ended()));
+    assert!(waits(&mut lives).await && waits(&mut ended).await);
+    let handle = busy.handle()?.expect("a session");
+    let announcing = tokio::spawn(async move {
+        loop {
+            let _ = announced.send(handle);
+            tokio::time::sleep(SECOND / 1_000).await;
+        }
+    });
+    site.sessions.revoke(quiet.handle()?.expect("a session")).await?;
+    assert!(timeout(SECOND * 31, ended).await.is_ok(), "it ended without a word");
+    announcing.abort();
+    assert!(waits(&mut lives).await);
+    Ok(())
+}
+
 /// Whoever waits on one runtime is looked after when the runtime of the task that looked is gone.
 #[test]
 fn the_end_of_a_runtime_leaves_nobody_waiting() {

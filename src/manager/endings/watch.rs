@@ -147,7 +147,8 @@ impl SessionManager {
 async fn look_again_and_again(engine: Weak<Engine>, endings: &Endings, mut watched: Watched) {
     let (mut failing, mut next_look) = (false, Instant::now() + TICK);
     loop {
-        let nudged = timeout_at(next_look, endings.nudge.notified()).await.is_ok();
+        // A store that announces without a pause puts no look at all of them off.
+        let nudged = Instant::now() < next_look && timeout_at(next_look, endings.nudge.notified()).await.is_ok();
         let Some(engine) = engine.upgrade() else { return };
         let manager = SessionManager(engine);
         let asked = match if nudged { endings.take_announced() } else { None } {

@@ -29,9 +29,10 @@ use crate::token::StoreKey;
 /// least recently used, and if there is none it refuses with [`Full`](crate::ErrorKind::Full). It looks at some four
 /// thousand records at a time for that, and lets others go on in between.
 ///
-/// It never gives up a session with a user for somebody else. But once it is half full, a login of a user who holds
-/// more than a sixteenth of its bytes, or of its sessions and more than sixteen, gives up a session of the same user
-/// that is among the least recently used: so one user who fills it keeps nobody else out.
+/// It never gives up a session with a user for somebody else. But once it is half full, each login and each write that needs
+/// more room, of a user who holds more than a sixteenth of its bytes, or of its sessions and more than sixteen, gives up
+/// other sessions of the same user that are among the least recently used: so one user who fills it keeps nobody else out.
+/// No session is given up for its own renewal.
 ///
 /// ```
 /// use cloakroom::{MemoryStore, SessionManager};
@@ -413,9 +414,8 @@ impl SessionIndex for MemoryStore {
         Box::pin(async move {
             let mut count = 0;
             for shard in &self.shards {
-                let shard = lock(shard);
-                let live = shard.iter().filter(|slot| slot.kept.columns().is_of_kind_live() && !slot.is_expired(now));
-                count += live.count() as u64;
+                count += lock(shard).iter().filter(|slot| slot.is_live() && !slot.is_expired(now)).count() as u64;
+                tokio::task::yield_now().await;
             }
             Ok(count)
         })
@@ -441,6 +441,7 @@ impl SessionIndex for MemoryStore {
                 if found.len() >= limit {
                     break;
                 }
+                tokio::task::yield_now().await;
             }
             found.truncate(limit);
             Ok(found)

@@ -5,10 +5,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use super::kept::size_of;
-use super::{MemoryStore, Removed, SHARDS, find, lock};
+use super::{MemoryStore, Removed, SHARDS, Slot, find, lock};
 use crate::clock::Timestamp;
 use crate::error::{Error, ErrorKind, Result};
-use crate::record::Record;
+use crate::record::{Handle, Record};
 use crate::store::Removal;
 use crate::token::StoreKey;
 
@@ -56,6 +56,7 @@ pub(super) struct Reserved<'a> {
 /// What room is wanted for.
 pub(super) struct Want<'a> {
     key: &'a StoreKey,
+    handle: Handle,
     user: Option<&'a str>,
     sessions: usize,
     bytes: usize,
@@ -158,12 +159,17 @@ impl Drop for Reserved<'_> {
 impl<'a> Want<'a> {
     /// Room for another record.
     pub(super) fn record(key: &'a StoreKey, record: &'a Record) -> Self {
-        Self { key, user: record.user.as_deref(), sessions: 1, bytes: size_of(record) }
+        Self { key, handle: record.handle, user: record.user.as_deref(), sessions: 1, bytes: size_of(record) }
     }
 
     /// Room for a record that is there to grow by so much.
     pub(super) fn growth(key: &'a StoreKey, record: &'a Record, bytes: usize) -> Self {
-        Self { key, user: record.user.as_deref(), sessions: 0, bytes }
+        Self { key, handle: record.handle, user: record.user.as_deref(), sessions: 0, bytes }
+    }
+
+    /// Whether a record is of the session that wants room: a renewal must not give up what it moves.
+    fn is_for(&self, slot: &Slot) -> bool {
+        slot.kept.is_under(self.key) || slot.kept.handle() == self.handle
     }
 }
 
@@ -186,7 +192,8 @@ impl MemoryStore {
         }
     }
 
-    /// Looks at a part of the store at most; none if more has to be looked at, of so many shards.
+    /// Looks at a part of the store at most; none if more has to be looked at, of so many shards. It is full when nothing to
+    /// give up is found in any of them.
     fn make_room(
         &self,
         reserved: &mut Reserved<'_>,
@@ -208,14 +215,16 @@ impl MemoryStore {
                 if looked {
                     return None;
                 }
-                *shards = shards.saturating_sub(self.look(&mut eviction, removed, now));
+                let seen = self.look(&mut eviction, want, removed, now);
+                *shards = if eviction.candidates.is_empty() { shards.saturating_sub(seen) } else { SHARDS };
                 looked = true;
                 continue;
             }
             let Some((used, key)) = eviction.candidates.pop_front() else { return Some(Err(self.room.error())) };
             let mut shard = self.shard(&key);
-            let is_unused =
-                key != *want.key && find(&mut shard, &key).is_some_and(|slot| slot.is_evictable() && slot.used == used);
+            // By now it may be in use, or be what another request looked for room for.
+            let is_unused = find(&mut shard, &key)
+                .is_some_and(|slot| slot.is_evictable() && slot.used == used && !want.is_for(slot));
             if is_unused {
                 removed.extend(self.remove(&mut shard, &key).map(|record| (Removal::Evicted, record)));
             }
@@ -225,7 +234,7 @@ impl MemoryStore {
 
     /// Looks at some shards: sweeps them if it is time, and finds what could be given up. The keys are hashes, so the
     /// least recently used of a part are among the least recently used of all. Returns how many shards that were.
-    fn look(&self, eviction: &mut Eviction, removed: &mut Removed, now: Timestamp) -> usize {
+    fn look(&self, eviction: &mut Eviction, want: &Want<'_>, removed: &mut Removed, now: Timestamp) -> usize {
         let (mut oldest, mut shards, mut slots) = (Vec::new(), 0, 0);
         while shards < SHARDS && slots < AT_A_TIME {
             let mut shard = lock(&self.shards[eviction.shard]);
@@ -240,7 +249,7 @@ impl MemoryStore {
                 self.sweep_shard(&mut shard, removed, now);
             }
             if shard.evictable > 0 {
-                let evictable = shard.iter().filter(|slot| slot.is_evictable());
+                let evictable = shard.iter().filter(|slot| slot.is_evictable() && !want.is_for(slot));
                 oldest.extend(evictable.map(|slot| (slot.used, slot.kept.key())));
             }
         }
@@ -266,7 +275,7 @@ impl MemoryStore {
             let mut shard = self.shard(key);
             let Some(slot) = find(&mut shard, key) else { continue };
             bytes += slot.kept.size();
-            if slot.is_live() {
+            if slot.is_live() && !want.is_for(slot) {
                 live.push((slot.used, *key, slot.kept.size()));
             }
         }
