@@ -261,7 +261,7 @@ async fn an_end_goes_on_when_the_client_hangs_up() {
         while sessions.count().await.expect("memory counts") < 10 {
             ana = cookie(&send(&app, "POST", "/login", None).await);
         }
-        let stop = store.on(Verb::Delete).pause_before();
+        let stop = store.on(Verb::Swap).pause_before();
         tokio::select! {
             _ = send(&app, "POST", path, ana.as_deref()) => panic!("it stops before"),
             () = stop.reached() => {}

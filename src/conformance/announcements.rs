@@ -8,13 +8,13 @@ use tokio::time::timeout;
 
 use super::checked::{Checked, KINDS, MINUTE, SKEW, entry_of, lasting, live, of_kind};
 use crate::clock::Timestamp;
-use crate::record::{Handle, Record, RecordKind};
-use crate::store::{Announcement, Removal, SessionStore};
+use crate::record::{Data, Handle, Record, RecordKind};
+use crate::store::{Announcement, Removal, SessionStore, Swap};
 
 /// A word is on its way for no longer than this.
 const A_WORD: Duration = Duration::from_secs(10);
 
-/// Whoever listens is told so first, and then of every record that is deleted, of every kind.
+/// Whoever listens is told so first, and then of every record that is deleted, of every kind, or ended by a swap.
 pub async fn tell_of_every_delete(store: Arc<dyn SessionStore>) {
     let (said, mut heard) = mpsc::unbounded_channel();
     let announcer = Arc::clone(&store);
@@ -50,6 +50,23 @@ pub async fn tell_of_every_delete(store: Arc<dyn SessionStore>) {
                     None => panic!("a delete is announced: {kind:?}"),
                 }
             }
+        }
+    }
+    let record = of_kind(RecordKind::Live, now);
+    let key = store.put_new(&record, now).await;
+    let ended = Record {
+        kind: RecordKind::Ended,
+        revision: record.revision.next(),
+        user: None,
+        data: Data::EMPTY,
+        ..record.clone()
+    };
+    assert_eq!(store.swap(key, record.revision, &ended, now).await, Swap::Swapped);
+    loop {
+        match next().await {
+            Some(Announcement::Deleted(handle)) if handle == record.handle => break,
+            Some(_) => {}
+            None => panic!("a swap that ends a session is announced"),
         }
     }
     let (mut entries, mut handles) = (Vec::new(), Vec::new());

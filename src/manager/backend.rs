@@ -5,12 +5,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Patience;
+use super::commit::ended;
+use super::unresolved::not_known;
 use crate::clock::Timestamp;
 use crate::error::{Error, ErrorKind, Result};
 use crate::events::Events;
-use crate::record::{CreatedAgain, Record, Revision};
+use crate::record::{Record, RecordKind, Revision};
 use crate::sealed::{CookieStore, Sealer};
-use crate::store::{BoxFuture, Created, IndexEntry, SessionIndex, SessionStore, Swap, Touched};
+use crate::store::{BoxFuture, Created, IndexEntry, SessionIndex, SessionStore, Swap, Touched, all_of};
 use crate::token::StoreKey;
 
 /// Where a manager keeps its sessions: any [`SessionStore`], or the visitors' cookies by a [`CookieStore`].
@@ -61,6 +63,32 @@ pub(super) struct BoundedStore {
     pub(super) events: Events,
 }
 
+/// What became of a swap that may have been tried before.
+pub(super) enum Repeated {
+    Swap(Swap),
+    /// Somebody wrote after us, or after the record that we meant to replace, which nobody will ever know: the record as it
+    /// is now. To make the change again might make it twice.
+    Unknown(Record),
+}
+
+impl Repeated {
+    fn of(swapped: Swap, record: &Record, is_repeated: bool) -> Self {
+        match swapped {
+            Swap::Conflict(current) if current.revision == record.revision => Self::Swap(Swap::Swapped),
+            Swap::Conflict(current) if current.kind == RecordKind::Ended => Self::Swap(Swap::Gone),
+            // Nobody writes over the record of a session that has ended.
+            Swap::Conflict(current)
+                if is_repeated
+                    && record.kind != RecordKind::Ended
+                    && current.revision.counter > record.revision.counter =>
+            {
+                Self::Unknown(current)
+            }
+            swapped => Self::Swap(swapped),
+        }
+    }
+}
+
 /// How often a verb is tried that failed without saying whether it took effect.
 const TRIES: u32 = 3;
 
@@ -94,87 +122,32 @@ impl BoundedStore {
         }
     }
 
-    /// Creates a record under the key of a token that was just drawn, and makes `record` what the store has then. If that
-    /// failed without saying whether it took effect, the record says from then on that its creation was repeated, even if
-    /// this fails.
+    /// Creates a record under a key that no other session has. Fails with `Ended` if an attempt took effect whose answer was
+    /// lost, and the session was ended since.
     pub(super) async fn create(
         &self,
         patience: &Patience,
         key: &StoreKey,
-        record: &mut Record,
+        record: &Record,
         now: Timestamp,
     ) -> Result<Created> {
-        let watch = self.events.stopwatch();
-        let answer = patience.wait(self.store.create(key, record, now)).await;
-        self.events.answered("create", watch, &answer, 1);
-        match answer {
-            Err(error) if error.kind() == ErrorKind::Unavailable => {
-                Box::pin(self.create_again(patience, key, record, now, error)).await
-            }
-            answer => answer,
+        let (created, tries) = self.attempt("create", patience, || self.store.create(key, record, now)).await?;
+        if created == Created::AlreadyExists && tries > 1 {
+            return Box::pin(self.created(patience, key, record, now)).await;
         }
+        Ok(created)
     }
 
-    async fn create_again(
-        &self,
-        patience: &Patience,
-        key: &StoreKey,
-        record: &mut Record,
-        now: Timestamp,
-        error: Error,
-    ) -> Result<Created> {
-        CreatedAgain(now).note_in(record)?;
-        let call = || self.store.create(key, record, now);
-        let (created, tries) = self.attempt_again("create", patience, call, error).await?;
-        if created == Created::AlreadyExists {
-            self.created(patience, key, record, tries > 2, now).await
-        } else {
-            Ok(created)
-        }
-    }
-
-    /// Repeats a creation that an earlier commit could not see the end of.
-    pub(super) async fn repeat_create(
-        &self,
-        patience: &Patience,
-        key: &StoreKey,
-        record: &mut Record,
-        now: Timestamp,
-    ) -> Result<Created> {
-        CreatedAgain(now).note_in(record)?;
-        let (created, _) = self.attempt("create", patience, || self.store.create(key, record, now)).await?;
-        if created == Created::AlreadyExists {
-            self.created(patience, key, record, true, now).await
-        } else {
-            Ok(created)
-        }
-    }
-
-    /// Whether a key is taken by this very record, whose answer was lost. If others of its attempts may still arrive, the
-    /// record has to say so.
-    async fn created(
-        &self,
-        patience: &Patience,
-        key: &StoreKey,
-        record: &mut Record,
-        may_arrive: bool,
-        now: Timestamp,
-    ) -> Result<Created> {
-        let found = self.load(patience, key, now).await?;
-        let Some(mut found) = found.filter(|found| found.revision.tag == record.revision.tag) else {
+    /// Whether a key is taken by this very record, whose answer was lost.
+    async fn created(&self, patience: &Patience, key: &StoreKey, record: &Record, now: Timestamp) -> Result<Created> {
+        let Some(found) = self.load(patience, key, now.by_slowest_clock()).await? else {
             return Ok(Created::AlreadyExists);
         };
-        if may_arrive && CreatedAgain::of(&found).is_none() {
-            let first = found.revision;
-            // The tag stays: it is how this attempt is known.
-            found.revision.counter += 1;
-            CreatedAgain(now).note_in(&mut found)?;
-            if self.swap(patience, key, first, &found, now).await? != Swap::Swapped {
-                return Ok(Created::AlreadyExists);
-            }
+        match found.kind {
+            kind if kind == record.kind && found.revision.tag == record.revision.tag => Ok(Created::Created),
+            RecordKind::Ended if record.kind != RecordKind::Ended => Err(ended()),
+            _ => Ok(Created::AlreadyExists),
         }
-        *record = found;
-        Ok(Created::Created)
     }
 
     /// Swaps a record: if there is a conflict with this very record, an answer was lost.
@@ -187,7 +160,10 @@ impl BoundedStore {
         now: Timestamp,
     ) -> Result<Swap> {
         let (swapped, tries) = self.attempt("swap", patience, || self.store.swap(key, expected, record, now)).await?;
-        Self::known(swapped, record, tries > 1)
+        match Repeated::of(swapped, record, tries > 1) {
+            Repeated::Swap(swap) => Ok(swap),
+            Repeated::Unknown(_) => Err(not_known()),
+        }
     }
 
     /// Repeats a swap that an earlier commit could not see the end of.
@@ -198,22 +174,28 @@ impl BoundedStore {
         expected: Revision,
         record: &Record,
         now: Timestamp,
-    ) -> Result<Swap> {
+    ) -> Result<Repeated> {
         let (swapped, _) = self.attempt("swap", patience, || self.store.swap(key, expected, record, now)).await?;
-        Self::known(swapped, record, true)
+        Ok(Repeated::of(swapped, record, true))
     }
 
-    /// What became of a swap, as far as the store's answer tells, that may have been tried before.
-    fn known(swapped: Swap, record: &Record, is_repeated: bool) -> Result<Swap> {
-        match swapped {
-            Swap::Conflict(current) if current.revision == record.revision => Ok(Swap::Swapped),
-            // Somebody wrote after us, or after the record that we meant to replace: making the change again might make
-            // it twice.
-            Swap::Conflict(current) if is_repeated && current.revision.counter > record.revision.counter => {
-                Err(Error::new(ErrorKind::Unavailable, "the store failed, and whether it kept the change is not known"))
-            }
-            swapped => Ok(swapped),
-        }
+    /// Puts a record in the place of each of these, where that is still as the index found it, all at once; returns the keys
+    /// of those that were replaced.
+    pub(super) async fn swap_many(
+        &self,
+        patience: &Patience,
+        swaps: &[(StoreKey, Revision, Record)],
+        now: Timestamp,
+    ) -> Result<HashSet<StoreKey>> {
+        let swap_all = || -> BoxFuture<'_, _> {
+            let swaps = swaps.iter().map(|(key, over, record)| -> BoxFuture<'_, _> {
+                Box::pin(async move { Ok((key, record, self.store.swap(key, *over, record, now).await?)) })
+            });
+            Box::pin(all_of(swaps.collect()))
+        };
+        let (swapped, tries) = self.attempt("swap", patience, swap_all).await?;
+        let is_done = |swap, record| matches!(Repeated::of(swap, record, tries > 1), Repeated::Swap(Swap::Swapped));
+        Ok(swapped.into_iter().filter_map(|(key, record, swap)| is_done(swap, record).then_some(*key)).collect())
     }
 
     pub(super) async fn touch(
@@ -230,16 +212,9 @@ impl BoundedStore {
         answer
     }
 
-    /// Deletes a record. The second answer is whether a record may have been deleted that is not the first.
-    pub(super) async fn delete(
-        &self,
-        patience: &Patience,
-        key: &StoreKey,
-        now: Timestamp,
-    ) -> Result<(Option<Record>, bool)> {
-        let (removed, tries) = self.attempt("delete", patience, || self.store.delete(key, now)).await?;
-        let lost = tries > 1 && removed.is_none();
-        Ok((removed, lost))
+    /// Deletes a record that nobody has the token of.
+    pub(super) async fn delete(&self, patience: &Patience, key: &StoreKey, now: Timestamp) -> Result<()> {
+        self.attempt("delete", patience, || self.store.delete(key, now)).await.map(drop)
     }
 
     /// Deletes records as an index found them, and returns the keys of those that it removed.

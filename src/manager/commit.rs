@@ -12,6 +12,7 @@ use crate::events;
 use crate::lifetime::{CookieKind, Lifetime};
 use crate::record::{Handle, Record, RecordKind, RenewedAt, Revision, Values};
 use crate::session::state::{Attempt, Beside, Channel, Held, Open, Renewal, Reply, Standing, Unresolved};
+pub(super) use crate::session::state::{ended, needs_cookie};
 use crate::session::{ChangeLog, Draft, Session};
 use crate::token::StoreKey;
 
@@ -172,8 +173,7 @@ impl SessionManager {
                 Err(failed) => {
                     // The response says that nothing was kept, so nothing may be kept later.
                     open.discard();
-                    // Nobody has the token of a session that may yet be created.
-                    open.unborn.clear();
+                    self.end_ownerless(std::mem::take(&mut open.unborn));
                     open.standing = Standing::Failed;
                     error = Some(failed);
                 }
@@ -181,6 +181,23 @@ impl SessionManager {
             Ok(Some(self.edits(session, open, status)))
         });
         Some(Committed { edits: edits?.ok()??, error })
+    }
+
+    /// Ends sessions that may have begun although nobody will ever have their tokens: so they hold no place of their users. It
+    /// is tried once, without anybody waiting for it; where the store is still away, they are left to expire.
+    fn end_ownerless(&self, unborn: Vec<(StoreKey, Handle)>) {
+        if unborn.is_empty() {
+            return;
+        }
+        let manager = self.clone();
+        tokio::spawn(async move {
+            let patience = manager.new_patience();
+            for (key, handle) in unborn {
+                if manager.end_unborn(&patience, key, handle, manager.now()).await.is_err() {
+                    return;
+                }
+            }
+        });
     }
 
     /// Discards the changes if the response's status asks for it, or the adapter does, or the handler panicked.
@@ -315,7 +332,7 @@ impl SessionManager {
             revision: base.revision.next_by(self.random()),
             handle: base.handle,
             created: base.created,
-            seen: if self.touch_due(base, draft, now)? { now } else { base.seen },
+            seen: if self.touch_due(base, draft, now)? { now.max(base.seen) } else { base.seen },
             idle_deadline: idle.min(absolute),
             absolute_deadline: absolute,
             user: draft.user.clone(),
@@ -386,14 +403,6 @@ impl SessionManager {
             events::insecure_transport();
         }
     }
-}
-
-pub(super) fn needs_cookie() -> Error {
-    Error::new(ErrorKind::NeedsCookie, "this needs a cookie, and the response head has been sent")
-}
-
-pub(super) fn ended() -> Error {
-    Error::new(ErrorKind::Ended, "another request ended this session")
 }
 
 /// Two tokens of 256 random bits do not meet; a store that says so is not to be trusted with a third.

@@ -17,13 +17,16 @@ use super::{Patience, SessionManager, to_the_end};
 use crate::clock::Timestamp;
 use crate::error::{Error, ErrorKind, Result};
 use crate::events::Event;
-use crate::record::{Handle, Note, Record, RecordKind, Values};
+use crate::record::{Data, Handle, Note, Record, RecordKind, Values};
 use crate::session::Session;
-use crate::store::{FindBy, IndexEntry};
+use crate::store::{FindBy, IndexEntry, Swap};
 use crate::token::StoreKey;
 
 /// The sessions of a user that are listed at once: more than anybody reads.
 const MOST_LISTED: usize = 1_000;
+
+/// How often an end finds that a record was written since it was read.
+const MOST_CONFLICTS: usize = 1_000;
 
 /// A live session, as its owner or an operator sees it.
 ///
@@ -365,12 +368,7 @@ impl SessionManager {
 
     /// Ends one session for good, wherever it went meanwhile. Returns whether it was still there.
     pub(super) async fn end(&self, patience: &Patience, key: StoreKey, handle: Handle, now: Timestamp) -> Result<bool> {
-        let ended = match self.end_chain(patience, key, handle, now).await {
-            // Its handle does not tell whether it may begin again.
-            Ok(Chain::Unsettled(error)) => return Err(error),
-            Ok(Chain::Deleted(ended)) => Ok(ended),
-            Err(error) => Err(error),
-        };
+        let ended = self.end_chain(patience, key, handle, now).await;
         // An earlier end may have been cut off on the way, or an answer was lost, and with it where the session went.
         let is_unsure = match &ended {
             Ok(ended) => !ended,
@@ -387,70 +385,70 @@ impl SessionManager {
         }
     }
 
-    /// Walks from a record through the markers to the session, and deletes from that far end back to the beginning: an end
-    /// that is cut off leaves the way for the next one. Returns whether a session was among what it deleted.
+    /// Walks from a record through the markers to the session, and ends the records from that far end back to the beginning:
+    /// an end that is cut off leaves the way for the next one. Returns whether a session was among them.
     pub(super) async fn end_chain(
         &self,
         patience: &Patience,
         key: StoreKey,
         handle: Handle,
         now: Timestamp,
-    ) -> Result<Chain> {
+    ) -> Result<bool> {
         // What has expired here may be live, or lead on, where the clock is behind.
         let (store, slowest) = (self.store()?, now.by_slowest_clock());
+        let is_its = |record: &Record| record.handle == handle && record.kind != RecordKind::Ended;
         let mut ended = false;
-        // The places on the way, where each led, and whether its record may yet be created once more.
-        let mut way: Vec<(StoreKey, Option<StoreKey>, bool)> = Vec::new();
+        let mut way: Vec<(StoreKey, Record)> = Vec::new();
         let mut next = Some(key);
-        loop {
-            while let Some(place) = next.filter(|next| way.iter().all(|(known, _, _)| known != next)) {
-                let record = store.load(patience, &place, slowest).await?;
-                next = record.as_ref().and_then(|record| lead(record, handle));
-                way.push((place, next, record.is_some_and(|record| self.may_come_again(&record, now))));
+        for _ in 0..MOST_CONFLICTS {
+            while let Some(place) = next.filter(|next| way.iter().all(|(known, _)| known != next)) {
+                let record = store.load(patience, &place, slowest).await?.filter(is_its);
+                next = record.as_ref().and_then(lead);
+                way.extend(record.map(|record| (place, record)));
             }
-            let Some((place, led, comes_again)) = way.pop() else { return Ok(Chain::Deleted(ended)) };
-            let (removed, lost) = match store.delete(patience, &place, slowest).await {
-                Ok((_, true)) if comes_again => return Ok(Chain::Unsettled(lost_answer())),
-                Err(error) if comes_again => return Ok(Chain::Unsettled(error)),
-                deleted => deleted?,
-            };
-            if comes_again || removed.as_ref().is_some_and(|record| self.may_come_again(record, now)) {
-                Box::pin(self.bar(patience, &place, handle, now)).await?;
+            next = None;
+            while let Some((place, record)) = way.pop() {
+                let tombstone = self.tombstone(&IndexEntry::new(place, &record), now);
+                match store.swap(patience, &place, record.revision, &tombstone, slowest).await? {
+                    Swap::Swapped => ended |= record.kind != RecordKind::Moved && !record.is_expired(now),
+                    Swap::Gone => {}
+                    // It was written since, and if it was renewed there is more to follow.
+                    Swap::Conflict(current) => {
+                        next = lead(&current);
+                        way.extend(is_its(&current).then_some((place, current)));
+                        break;
+                    }
+                }
             }
-            if lost {
-                return Err(lost_answer());
+            if way.is_empty() {
+                return Ok(ended);
             }
-            let is_session = |record: &Record| record.handle == handle && record.kind != RecordKind::Moved;
-            ended |= removed.as_ref().is_some_and(|record| is_session(record) && !record.is_expired(now));
-            // The session may have been renewed since the walk passed here: then there is more to follow.
-            next = removed.and_then(|record| lead(&record, handle)).filter(|to| Some(*to) != led);
+        }
+        Err(Error::new(ErrorKind::Conflict, "other requests change this session faster than it can be ended"))
+    }
+
+    /// What takes the place of a record whose session ends, for as long as an attempt to create that record may still be under
+    /// way. By the clock of whoever created it: so it has not expired for an attempt, and no sweep removes it too early.
+    pub(super) fn tombstone(&self, ended: &IndexEntry, now: Timestamp) -> Record {
+        // A record of a clock that is ahead is no reason to keep it for years.
+        let written = ended.created.max(ended.seen).min(now + Timestamp::MAX_SKEW);
+        let deadline = self.marker_deadline(written);
+        Record {
+            kind: RecordKind::Ended,
+            revision: ended.revision.next_by(self.random()),
+            handle: ended.handle,
+            created: ended.created,
+            seen: ended.seen,
+            idle_deadline: deadline,
+            absolute_deadline: deadline,
+            user: None,
+            data: Data::EMPTY,
         }
     }
 }
 
-/// How the end of a chain went.
-pub(super) enum Chain {
-    /// All of it is deleted, and whether a session was among it.
-    Deleted(bool),
-    /// A delete may yet take effect, and take away what bars a key whose session may be created once more.
-    Unsettled(Error),
-}
-
-impl Chain {
-    pub(super) fn settled(self) -> Result<bool> {
-        match self {
-            Self::Deleted(ended) => Ok(ended),
-            Self::Unsettled(error) => Err(error),
-        }
-    }
-}
-
-fn lost_answer() -> Error {
-    Error::new(ErrorKind::Unavailable, "the store failed while a session was ended")
-}
-
-/// Where a marker of this session leads. One that cannot be read leads nowhere: the session is still found by its handle.
-fn lead(record: &Record, handle: Handle) -> Option<StoreKey> {
-    let is_marker = record.kind == RecordKind::Moved && record.handle == handle;
+/// Where a marker leads. One that cannot be read leads nowhere: the session is still found by its handle.
+fn lead(record: &Record) -> Option<StoreKey> {
+    let is_marker = record.kind == RecordKind::Moved;
     is_marker.then(|| moved(record).ok().map(|moved| moved.to)).flatten()
 }

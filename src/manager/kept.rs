@@ -109,8 +109,8 @@ impl SessionManager {
     async fn create(&self, patience: &Patience, work: &mut Work, now: Timestamp) -> Result<Ticket> {
         self.0.sweeper.start(self);
         let (token, handle) = Token::with_handle(self.random());
-        let mut ticket = Ticket::new(token, self.first_record(work, handle, now)?);
-        match self.store()?.create(patience, &ticket.key, &mut ticket.record, now).await {
+        let ticket = Ticket::new(token, self.first_record(work, handle, now)?);
+        match self.store()?.create(patience, &ticket.key, &ticket.record, now).await {
             Ok(Created::Created) => {
                 self.events().created(&ticket.record);
                 Ok(ticket)
@@ -213,7 +213,7 @@ impl SessionManager {
         match current.record.kind {
             RecordKind::Live => Ok(current),
             RecordKind::Moved => self.follow(patience, current, now).await?.ok_or_else(ended),
-            RecordKind::Pending => Err(ended()),
+            RecordKind::Pending | RecordKind::Ended => Err(ended()),
             RecordKind::Unknown(code) => Err(unknown(code)),
         }
     }

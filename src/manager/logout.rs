@@ -4,7 +4,7 @@ use super::commit::Work;
 use super::{Patience, SessionManager};
 use crate::clock::Timestamp;
 use crate::error::{ErrorKind, Result};
-use crate::record::Handle;
+use crate::record::{Handle, RecordKind};
 use crate::session::state::{Beside, Held, Ticket};
 use crate::store::{FindBy, IndexEntry};
 
@@ -16,7 +16,8 @@ impl SessionManager {
                 work.beside.push(beside);
                 continue;
             };
-            match self.store()?.load(patience, &token.store_key(), now).await {
+            match self.store()?.load(patience, &token.store_key(), now.by_slowest_clock()).await {
+                Ok(Some(record)) if record.kind == RecordKind::Ended => {}
                 Ok(Some(record)) => work.beside.push(Beside::Seen(Held::Kept(Ticket::new(token, record)))),
                 Ok(None) => {}
                 // What cannot be read opens nothing.

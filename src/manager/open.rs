@@ -208,7 +208,7 @@ impl SessionManager {
         match ticket.record.kind {
             RecordKind::Live => self.opened(ticket, false, now),
             // Nobody has the ticket of a pending record yet.
-            RecordKind::Pending => Ok(Opened::Nothing),
+            RecordKind::Pending | RecordKind::Ended => Ok(Opened::Nothing),
             RecordKind::Moved => Ok(Opened::Moved(ticket)),
             RecordKind::Unknown(code) => Err(unknown(code)),
         }
@@ -228,7 +228,7 @@ impl SessionManager {
                 return self.open_cut_off(patience, marker, &moved, in_grace, now).await;
             };
             // Beyond the grace period too, if the renewal was cut off before anybody was given the new ticket.
-            if !in_grace && !self.is_pending(patience, &marker.record, &moved, now).await? {
+            if !in_grace && !self.is_pending(patience, &moved, now).await? {
                 return Ok(Opened::Nothing);
             }
             match self.next_place(patience, &marker, &moved, &nonce, now).await? {
@@ -252,19 +252,13 @@ impl SessionManager {
         if let Some(record) = self.take_back(patience, &marker.key, &marker.record, moved, now).await? {
             return self.opened(Ticket { record, ..marker }, false, now);
         }
-        let replaced = in_grace || self.is_undecided(patience, &marker.record, moved, now).await?;
+        let replaced = in_grace || self.is_undecided(patience, moved, now).await?;
         Ok(if replaced { Opened::Replaced(marker) } else { Opened::Nothing })
     }
 
     /// Whether whoever renews it may still be at it, or the renewal may still be taken back.
-    pub(super) async fn is_undecided(
-        &self,
-        patience: &Patience,
-        marker: &Record,
-        moved: &Moved,
-        now: Timestamp,
-    ) -> Result<bool> {
-        Ok(now < moved.at + self.settings().store_timeout && self.is_pending(patience, marker, moved, now).await?)
+    pub(super) async fn is_undecided(&self, patience: &Patience, moved: &Moved, now: Timestamp) -> Result<bool> {
+        Ok(now < moved.at + self.settings().store_timeout && self.is_pending(patience, moved, now).await?)
     }
 
     /// Follows a session through periodic renewals, to where it lives now.
@@ -297,20 +291,21 @@ impl SessionManager {
             return Ok(None);
         }
         let record = self.store()?.load(patience, &key, now).await?;
-        // What bars the key of a session that has ended is of another handle.
-        let Some(record) = record.filter(|record| record.handle == marker.record.handle) else { return Ok(None) };
+        let Some(record) = record.filter(|record| record.kind != RecordKind::Ended) else { return Ok(None) };
         let place = Ticket { token, key, record };
         if place.record.kind != RecordKind::Pending {
             return Ok(Some(place));
         }
         // Whoever renewed it was cut off, or is about to do just this.
         let promoted = self.promote(patience, &place, moved, now).await?;
-        Ok(promoted.filter(|record| record.kind != RecordKind::Pending).map(|record| Ticket { record, ..place }))
+        Ok(promoted
+            .filter(|record| matches!(record.kind, RecordKind::Live | RecordKind::Moved))
+            .map(|record| Ticket { record, ..place }))
     }
 
-    async fn is_pending(&self, patience: &Patience, marker: &Record, moved: &Moved, now: Timestamp) -> Result<bool> {
+    async fn is_pending(&self, patience: &Patience, moved: &Moved, now: Timestamp) -> Result<bool> {
         let record = self.store()?.load(patience, &moved.to, now).await?;
-        Ok(record.is_some_and(|record| awaits(&record, marker)))
+        Ok(record.is_some_and(|record| record.kind == RecordKind::Pending))
     }
 
     async fn promote(
@@ -353,7 +348,7 @@ impl SessionManager {
         }
         let store = self.store()?;
         let pending = store.load(patience, &moved.to, now).await?;
-        let Some(pending) = pending.filter(|record| awaits(record, marker)) else {
+        let Some(pending) = pending.filter(|record| record.kind == RecordKind::Pending) else {
             return self.taken_back(patience, key, now).await;
         };
         // With another revision it can no longer be promoted by whoever made it.
@@ -383,12 +378,6 @@ impl SessionManager {
         let record = self.store()?.load(patience, key, now).await?;
         Ok(record.filter(|record| record.kind == RecordKind::Live))
     }
-}
-
-/// Whether a record waits to take the place of this marker's session: not what bars the key of one that has ended, which is
-/// pending as well.
-fn awaits(record: &Record, marker: &Record) -> bool {
-    record.kind == RecordKind::Pending && record.handle == marker.handle
 }
 
 /// Where a marker says that its session went.

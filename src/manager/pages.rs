@@ -5,7 +5,6 @@
 use std::collections::BTreeSet;
 
 use super::{Patience, SessionManager};
-use crate::clock::Timestamp;
 use crate::error::{Error, ErrorKind, Result};
 use crate::record::{Handle, Record, RecordKind};
 use crate::store::{BoxFuture, FindBy, IndexEntry, all_of};
@@ -60,7 +59,7 @@ impl SessionManager {
         let mut pages = Pages::new(by);
         let (mut any, mut markers) = (false, Vec::new());
         while let Some(mut entries) = self.next_page(patience, &mut pages).await? {
-            entries.retain(which);
+            entries.retain(|entry| entry.kind != RecordKind::Ended && which(entry));
             any |= !entries.is_empty();
             let (moved, sessions): (Vec<_>, Vec<_>) =
                 entries.into_iter().partition(|entry| entry.kind == RecordKind::Moved);
@@ -72,7 +71,7 @@ impl SessionManager {
         Ok(any)
     }
 
-    /// Deletes records as they were found, and tells of the sessions that ended with them.
+    /// Ends records as they were found, and tells of the sessions that ended with them.
     pub(super) async fn end_entries(
         &self,
         patience: &Patience,
@@ -82,39 +81,24 @@ impl SessionManager {
     ) -> Result<()> {
         for entries in entries.chunks(PAGE) {
             patience.begin_step();
-            let (now, mut batch, mut barred) = (self.now(), Vec::with_capacity(entries.len()), Vec::new());
-            for entry in entries {
-                if !self.may_begin_again(patience, entry, now).await? {
-                    batch.push(entry.clone());
-                } else if self.end_chain(patience, entry.key, entry.handle, now).await?.settled()? {
-                    barred.push(entry.key);
-                }
-            }
-            let removed = self.store()?.delete_many(patience, &batch, now.by_slowest_clock()).await?;
+            let (now, store) = (self.now(), self.store()?);
+            let slowest = now.by_slowest_clock();
+            // Attempts to create those that are young may still arrive.
+            let (young, old): (Vec<_>, Vec<_>) =
+                entries.iter().partition(|entry| slowest < self.marker_deadline(entry.created.max(entry.seen)));
+            let tombstones = young.iter().map(|entry| (entry.key, entry.revision, self.tombstone(entry, now)));
+            let mut removed = store.swap_many(patience, &tombstones.collect::<Vec<_>>(), slowest).await?;
+            let old: Vec<_> = old.into_iter().cloned().collect();
+            removed.extend(store.delete_many(patience, &old, slowest).await?);
             // A marker that is left behind is no session, and what has expired here had ended.
             let sessions = entries.iter().filter(|entry| entry.kind != RecordKind::Moved && now < entry.expires());
-            for entry in sessions.filter(|entry| removed.contains(&entry.key) || barred.contains(&entry.key)) {
+            for entry in sessions.filter(|entry| removed.contains(&entry.key)) {
                 if ended.insert(entry.handle) {
                     revoked(entry);
                 }
             }
         }
         Ok(())
-    }
-
-    /// Whether an attempt to create this record may arrive after its end, so that its key has to be barred. Only what was
-    /// written a moment ago has to be read for that.
-    async fn may_begin_again(&self, patience: &Patience, entry: &IndexEntry, now: Timestamp) -> Result<bool> {
-        if now >= self.marker_deadline(entry.created.max(entry.seen)) {
-            return Ok(false);
-        }
-        let record = self.store()?.load(patience, &entry.key, now.by_slowest_clock()).await;
-        match record {
-            Ok(record) => Ok(record.is_some_and(|record| self.may_come_again(&record, now))),
-            // What cannot be read opens nothing.
-            Err(error) if error.kind() == ErrorKind::Decode => Ok(false),
-            Err(error) => Err(error),
-        }
     }
 
     /// The next page, perhaps an empty one; none after the last. What has expired by this clock, and may be live where one is

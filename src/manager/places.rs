@@ -76,13 +76,13 @@ impl SessionManager {
         (pending.idle_deadline, pending.absolute_deadline) = (deadline, deadline);
         let store = self.store()?;
         let there = match over {
-            None => store.create(patience, &key, &mut pending, now).await? == Created::Created,
+            None => store.create(patience, &key, &pending, now).await? == Created::Created,
             Some(left) => store.swap(patience, &key, left, &pending, now).await? == Swap::Swapped,
         };
         if !there {
             return Err(taken());
         }
-        self.promotes(&pending, &mut live)?;
+        self.promotes(&pending, &mut live);
         let reserved = Reserved { key, pending, live };
         if self.needs_place(None, reserved.pending.user.as_deref())
             && let Err(refused) = self.take_place(patience, &reserved.pending, leaving).await
@@ -172,9 +172,9 @@ impl SessionManager {
             let still = |handle: &Handle| *handle != pending.handle && holders.contains_key(handle);
             let mut next: Vec<Handle> = arriving.0.iter().copied().filter(still).collect();
             next.push(pending.handle);
-            let mut next = self.meeting(meeting.as_ref(), &Arriving(next), now)?;
+            let next = self.meeting(meeting.as_ref(), &Arriving(next), now)?;
             let taken = match &meeting {
-                None => store.create(patience, &key, &mut next, slowest).await? == Created::Created,
+                None => store.create(patience, &key, &next, slowest).await? == Created::Created,
                 Some(meeting) => store.swap(patience, &key, meeting.revision, &next, slowest).await? == Swap::Swapped,
             };
             if taken {

@@ -15,7 +15,7 @@ use super::{Patience, SessionManager};
 use crate::clock::Timestamp;
 use crate::error::{Error, ErrorKind, Result};
 use crate::events::RenewalReason;
-use crate::record::{CreatedAgain, Flashes, Record, RecordKind, Revision, Space, Values};
+use crate::record::{Flashes, Record, RecordKind, Revision, Space, Values};
 use crate::session::state::{Attempt, Held};
 use crate::store::{Created, Swap};
 use crate::token::StoreKey;
@@ -42,14 +42,13 @@ impl SessionManager {
         let Some(entry) = self.store()?.load(patience, &key, now).await? else { return Ok(Entry::None) };
         let moved = match entry.kind {
             RecordKind::Live => return Ok(Entry::Live),
-            RecordKind::Pending | RecordKind::Unknown(_) => return Ok(Entry::None),
+            RecordKind::Pending | RecordKind::Ended | RecordKind::Unknown(_) => return Ok(Entry::None),
             RecordKind::Moved => moved(&entry)?,
         };
         if self.take_back(patience, &key, &entry, &moved, now).await?.is_some() {
             return Ok(Entry::Live);
         }
-        let replaced =
-            now < moved.at + self.settings().grace || self.is_undecided(patience, &entry, &moved, now).await?;
+        let replaced = now < moved.at + self.settings().grace || self.is_undecided(patience, &moved, now).await?;
         Ok(if replaced { Entry::Replaced } else { Entry::None })
     }
 
@@ -76,7 +75,7 @@ impl SessionManager {
             }
         };
         self.tell_made(work, made);
-        Ok(Box::pin(self.strike_out(patience, work, now)).await? || ended)
+        Ok(Box::pin(self.end_destroyed(patience, work, now)).await? == Some(true) || ended)
     }
 
     async fn register_new(
@@ -87,10 +86,10 @@ impl SessionManager {
         now: Timestamp,
     ) -> Result<bool> {
         self.0.sweeper.start(self);
-        let (key, mut live) = (key_of(record), self.entry_of(record)?);
+        let (key, live) = (key_of(record), self.entry_of(record)?);
         if !self.needs_place(None, record.user.as_deref()) {
-            let ended = self.strike_out(patience, work, now).await?;
-            return match self.store()?.create(patience, &key, &mut live, now).await {
+            let ended = self.end_destroyed(patience, work, now).await? == Some(true);
+            return match self.store()?.create(patience, &key, &live, now).await {
                 Ok(Created::Created) => {
                     self.events().created(record);
                     Ok(ended)
@@ -101,23 +100,18 @@ impl SessionManager {
         }
         // Before anything is ended: a login that is refused leaves the visitor's session as it was.
         let reserved = self.reserve(patience, key, live, work.leaving(), None).await?;
-        match self.strike_out(patience, work, now).await {
+        match self.end_destroyed(patience, work, now).await {
             Ok(ended) => {
                 let taken_up = self.take_up(patience, &key, reserved.pending.revision, &reserved.live).await;
                 taken_up.map_err(|error| work.changes.may_have(error, || Attempt::Register(key, record.handle)))?;
                 self.events().created(record);
-                Ok(ended)
+                Ok(ended == Some(true))
             }
             Err(error) => {
                 self.give_up(patience, reserved).await;
                 Err(error)
             }
         }
-    }
-
-    /// Ends what the request destroyed.
-    async fn strike_out(&self, patience: &Patience, work: &mut Work, now: Timestamp) -> Result<bool> {
-        Ok(self.end_destroyed(patience, work, now).await? == Some(true))
     }
 
     async fn update_entry(&self, patience: &Patience, record: &Record, now: Timestamp) -> Result<()> {
@@ -129,9 +123,6 @@ impl SessionManager {
                 return Err(ended());
             };
             let mut next = Record { revision: known.revision.next_by(self.random()), ..entry.clone() };
-            if let Some(again) = CreatedAgain::of(&known) {
-                again.note_in(&mut next)?;
-            }
             if known.absolute_deadline == entry.absolute_deadline {
                 // Another request with the same cookie may be ahead; a new lifetime counts from now in any case.
                 next.seen = entry.seen.max(known.seen);
@@ -151,7 +142,9 @@ impl SessionManager {
     /// A login: from the key of the visitor to that of the user.
     async fn move_entry(&self, patience: &Patience, base: &Record, record: &Record, now: Timestamp) -> Result<()> {
         let store = self.store()?;
-        let (from, to, live) = (key_of(base), key_of(record), self.entry_of(record)?);
+        let (from, to, mut live) = (key_of(base), key_of(record), self.entry_of(record)?);
+        // What is written under a key was last seen when it was created, or later: a tombstone goes by that.
+        live.seen = live.seen.max(now);
         let over = match store.load(patience, &to, now).await? {
             None => None,
             // Left behind by a process that died: by now, whoever is alive has given up.

@@ -14,7 +14,7 @@ use super::{Patience, SessionManager};
 use crate::clock::Timestamp;
 use crate::error::Result;
 use crate::events::RenewalReason;
-use crate::record::{CreatedAgain, Moved, Record, RecordKind, RenewedAt, Values};
+use crate::record::{Moved, Record, RecordKind, RenewedAt, Values};
 use crate::session::Draft;
 use crate::session::state::{Attempt, Renewal, Renewing, Ticket};
 use crate::store::{Created, Swap};
@@ -44,8 +44,8 @@ impl SessionManager {
             let nonce: Option<[u8; NONCE_BYTES]> = (renewal == Renewal::Periodic).then(|| self.random().bytes());
             let token = nonce.map_or_else(|| Token::random(self.random()), |nonce| ticket.token.successor(&nonce));
             let (pending, mut live) = self.renewed_records(&ticket.record, &mut draft, now)?;
-            let mut new = Ticket::new(token, pending);
-            if store.create(patience, &new.key, &mut new.record, now).await? == Created::AlreadyExists {
+            let new = Ticket::new(token, pending);
+            if store.create(patience, &new.key, &new.record, now).await? == Created::AlreadyExists {
                 return Err(taken());
             }
             if self.needs_place(ticket.record.user.as_deref(), new.record.user.as_deref())
@@ -54,11 +54,11 @@ impl SessionManager {
                 store.delete(patience, &new.key, now).await?;
                 return Err(refused);
             }
-            self.promotes(&new.record, &mut live)?;
+            self.promotes(&new.record, &mut live);
             let marker = self.marker(&ticket.record, &live, new.key, nonce, now)?;
-            let (from, over, key) = (ticket.key, ticket.record.revision, new.key);
-            let renewing = Renewing { from, over, marker, pending: new, live, renewal };
-            let swapped = store.swap(patience, &from, over, &renewing.marker, now).await;
+            let key = new.key;
+            let renewing = Renewing { old: ticket.clone(), marker, pending: new, live, renewal };
+            let swapped = store.swap(patience, &ticket.key, ticket.record.revision, &renewing.marker, now).await;
             match self.renewed(patience, &renewing, swapped).await {
                 Err(error) => return Err(changes.may_have(error, || Attempt::Renew(Box::new(renewing)))),
                 Ok(Renewed::Done(ticket)) => return Ok(ticket),
@@ -115,12 +115,8 @@ impl SessionManager {
     }
 
     /// Makes a live record what takes the place of a pending one, as the store has that.
-    pub(super) fn promotes(&self, pending: &Record, live: &mut Record) -> Result<()> {
+    pub(super) fn promotes(&self, pending: &Record, live: &mut Record) {
         live.revision = pending.revision.next_by(self.random());
-        match CreatedAgain::of(pending) {
-            Some(again) => again.note_in(live),
-            None => Ok(()),
-        }
     }
 
     /// The new record as it is created, and as it is promoted.
@@ -128,8 +124,6 @@ impl SessionManager {
         if self.lifetime_of(draft)?.renewal_interval().is_some() {
             draft.values.set_own(&RenewedAt(now), usize::MAX)?;
         }
-        // That is about the old place.
-        draft.values.remove_own::<CreatedAgain>();
         let mut live = self.next_record(old, draft, now)?;
         live.seen = now;
         let mut pending = live.clone();

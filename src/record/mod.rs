@@ -15,7 +15,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 pub(crate) use bytes::Columns;
 pub use bytes::Data;
-pub(crate) use own::{Arriving, AuthenticatedAt, CreatedAgain, Flashes, Moved, Note, Own, RenewedAt, WaitingFlash};
+pub(crate) use own::{Arriving, AuthenticatedAt, Flashes, Moved, Note, Own, RenewedAt, WaitingFlash};
 pub(crate) use values::{Space, Values};
 
 use crate::clock::Timestamp;
@@ -78,6 +78,10 @@ pub enum RecordKind {
     Pending,
     /// The old place of a session that was renewed: says where it went.
     Moved,
+    /// Takes the place of a record whose session has ended, without its values and its user, so that an attempt to create
+    /// that record which arrives late finds its key taken. Opens nothing, is neither counted nor listed, and expires when no
+    /// such attempt can be under way any more.
+    Ended,
     /// A kind that a newer version of this crate writes, by its code. Opens nothing, and is neither counted nor listed; it
     /// is found, deleted and swept as any other, so that whoever ends a user's sessions ends it too.
     Unknown(u8),
@@ -97,6 +101,7 @@ impl RecordKind {
             0 => Self::Live,
             1 => Self::Pending,
             2 => Self::Moved,
+            3 => Self::Ended,
             code => Self::Unknown(code),
         }
     }
@@ -112,6 +117,7 @@ impl RecordKind {
             Self::Live => 0,
             Self::Pending => 1,
             Self::Moved => 2,
+            Self::Ended => 3,
             Self::Unknown(code) => code,
         }
     }

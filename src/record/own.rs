@@ -6,7 +6,7 @@
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::{Handle, Record, Space, Values};
+use super::{Handle, Space, Values};
 use crate::clock::Timestamp;
 use crate::codec;
 use crate::error::{Error, ErrorKind, Result};
@@ -121,39 +121,6 @@ impl Own for RenewedAt {
 
     fn from_stored(stored: u64) -> Option<Self> {
         Some(Self(Timestamp::from_millis(stored)))
-    }
-}
-
-/// When the creation of this record was last repeated because nobody knew whether it had taken effect: an earlier attempt
-/// may still take effect, late.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct CreatedAgain(pub(crate) Timestamp);
-
-impl Own for CreatedAgain {
-    const FIELD: &'static str = "created_again";
-    type Stored = u64;
-
-    fn to_stored(&self) -> u64 {
-        self.0.as_millis()
-    }
-
-    fn from_stored(stored: u64) -> Option<Self> {
-        Some(Self(Timestamp::from_millis(stored)))
-    }
-}
-
-impl CreatedAgain {
-    /// What a record says of it. A field that cannot be read says nothing.
-    pub(crate) fn of(record: &Record) -> Option<Self> {
-        Values::Shared(record.data.clone()).own().ok()?
-    }
-
-    /// Notes it in a record.
-    pub(crate) fn note_in(self, record: &mut Record) -> Result<()> {
-        let mut values = Values::from_stored(record.data.clone())?;
-        values.set_own(&self, usize::MAX)?;
-        record.data = values.to_data();
-        Ok(())
     }
 }
 

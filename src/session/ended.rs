@@ -70,8 +70,8 @@ impl Session {
         };
         self.if_loaded(|open| match (&open.held, open.ending.last()) {
             (Some(held), _) => of(held),
-            // What is written begins another session.
-            (None, _) if !open.log.is_empty() => Awaited::Nothing,
+            // What is written begins another session, or has begun it already.
+            (None, _) if !open.log.is_empty() || open.unresolved.is_some() => Awaited::Nothing,
             (None, Some(ending)) => of(ending),
             (None, None) if open.life > 0 => Awaited::Over,
             (None, None) => Awaited::Nothing,

@@ -165,7 +165,7 @@ impl Session {
     /// it. After an error the changes are still there, to be saved again or at the end; after `Ended` they are dropped.
     /// `Unavailable` does not say that nothing was kept. The next save, or the end, finds out whether the changes were kept
     /// before it commits anything else, so they count once. If nobody can know, because another request has written since,
-    /// every later commit of this request fails with `Unavailable`.
+    /// it fails with `Unavailable` once more and gives those changes up; what was changed after them is still there.
     ///
     /// ```
     /// # async fn example(session: cloakroom::Session) -> cloakroom::Result<()> {

@@ -115,9 +115,8 @@ pub(crate) enum Attempt {
 /// The two steps of a renewal, after its pending record was created.
 #[derive(Debug, Clone)]
 pub(crate) struct Renewing {
-    pub(crate) from: StoreKey,
     /// What the marker replaces.
-    pub(crate) over: Revision,
+    pub(crate) old: Ticket,
     pub(crate) marker: Record,
     /// The pending record, and the token that is to open it.
     pub(crate) pending: Ticket,
@@ -125,8 +124,8 @@ pub(crate) struct Renewing {
     pub(crate) renewal: Renewal,
 }
 
-/// A write whose outcome is not known, and what it was to keep. It is repeated, just as it was, before anything else is
-/// committed: so it takes effect once at most, however late its earlier attempts arrive.
+/// A write whose outcome is not known, and what it was to keep. That is found out before anything else is committed: so it
+/// takes effect once at most, however late its earlier attempts arrive.
 #[derive(Debug)]
 pub(crate) struct Unresolved {
     pub(crate) attempt: Attempt,
@@ -504,7 +503,7 @@ impl Open {
 
     pub(crate) fn check_not_ended(&self) -> Result<()> {
         match self.standing {
-            Standing::Ended => Err(Error::new(ErrorKind::Ended, "another request ended this session")),
+            Standing::Ended => Err(ended()),
             _ => Ok(()),
         }
     }
@@ -546,8 +545,12 @@ impl Open {
     }
 }
 
-fn needs_cookie() -> Error {
+pub(crate) fn needs_cookie() -> Error {
     Error::new(ErrorKind::NeedsCookie, "this needs a cookie, and the response head has been sent")
+}
+
+pub(crate) fn ended() -> Error {
+    Error::new(ErrorKind::Ended, "another request ended this session")
 }
 
 impl std::fmt::Debug for ChangeLog {

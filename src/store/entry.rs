@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::Found;
 use crate::clock::Timestamp;
-use crate::record::{Handle, Record, RecordKind};
+use crate::record::{Handle, Record, RecordKind, Revision};
 use crate::token::StoreKey;
 
 /// Whose records to find: see [`SessionIndex::find_page`](crate::SessionIndex::find_page).
@@ -59,6 +59,8 @@ pub struct IndexEntry {
     pub key: StoreKey,
     /// Whether a token opens it.
     pub kind: RecordKind,
+    /// Which version of the record this is.
+    pub revision: Revision,
     /// The session's public name.
     pub handle: Handle,
     /// Whose session it is.
@@ -87,6 +89,7 @@ impl IndexEntry {
         Self {
             key,
             kind: record.kind,
+            revision: record.revision,
             handle: record.handle,
             user: record.user.clone(),
             created: record.created,

@@ -98,7 +98,9 @@ pub trait SessionStore: Debug + Send + Sync + 'static {
     /// Keeps `record` under `key`, or changes nothing if the key is taken.
     fn create<'a>(&'a self, key: &'a StoreKey, record: &'a Record, now: Timestamp) -> BoxFuture<'a, Result<Created>>;
 
-    /// Replaces the record under `key` if its revision is `expected`. Never creates one.
+    /// Replaces the record under `key` if its revision is `expected`. Never creates one. A record of the kind
+    /// [`Ended`](RecordKind::Ended) ends the session of the one that it replaces: a store with
+    /// [`announcements`](SessionIndex::announcements) announces that as a delete.
     fn swap<'a>(
         &'a self,
         key: &'a StoreKey,
@@ -157,7 +159,7 @@ pub trait SessionStore: Debug + Send + Sync + 'static {
 /// Only live records are counted and listed. The finds return records of **every** kind, because a session that is being
 /// renewed consists, for a moment, of no live record at all: whoever ends a user's sessions must not miss it. They return
 /// records of an [unknown kind](RecordKind::Unknown) too, which a newer version wrote. A record that cannot be read at all
-/// is left out of all answers, and fails none.
+/// is left out of all answers, and fails none. Records of the kind [`Ended`](RecordKind::Ended) may be found, or not.
 ///
 /// ```
 /// use cloakroom::{Result, SessionStore, Timestamp};
@@ -264,7 +266,7 @@ pub trait SessionIndex: Send + Sync {
     }
 
     /// Tells `tell` of sessions that may have ended, whoever ended them, as it happens: of the handle of every record that
-    /// is deleted. A word too many costs a question. A word that was lost costs time, because the sessions that are waited
+    /// is deleted, or replaced by one of the kind [`Ended`](RecordKind::Ended). A word too many costs a question. A word that was lost costs time, because the sessions that are waited
     /// for are asked for every half minute all the same.
     ///
     /// The future says [`Listening`](Announcement::Listening) first, once no delete can be missed any more; it goes on
@@ -332,7 +334,7 @@ pub(crate) async fn all_of<T>(mut waiting: Vec<BoxFuture<'_, Result<T>>>) -> Res
 pub enum Announcement {
     /// From here on no delete is missed.
     Listening,
-    /// A record of this handle was deleted.
+    /// A record of this handle was deleted, or its session ended.
     Deleted(Handle),
 }
 

@@ -104,9 +104,10 @@ impl Site {
         records.remove(0)
     }
 
-    /// Records of every kind that belong to the session with this handle.
+    /// Records that belong to the session with this handle, of every kind but that of tombstones.
     pub(crate) async fn traces(&self, handle: cloakroom::Handle) -> usize {
-        self.index().find_by_handle(handle, self.clock.now()).await.expect("memory finds").len()
+        let found = self.index().find_by_handle(handle, self.clock.now()).await.expect("memory finds");
+        found.iter().filter(|found| found.record.kind != cloakroom::RecordKind::Ended).count()
     }
 
     /// Puts a record in the place of the one that is there.

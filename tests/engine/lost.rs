@@ -113,7 +113,7 @@ async fn an_end_whose_answer_was_lost_is_an_end() -> Result {
                 visitor.visit(&site, |session| session.renew()).await?;
             }
             for nth in 1..=times {
-                site.store.on(Verb::Delete).nth(nth).fail_after();
+                site.store.on(Verb::Swap).nth(nth).fail_after();
             }
             ending.logout()?;
             let committed = ending.commit(200).await;
@@ -134,7 +134,7 @@ async fn a_revocation_whose_answer_was_lost_is_one_or_says_so() -> Result {
             visitor.visit(&site, |session| session.renew()).await?;
             let handle = visitor.arrive(&site).await?.handle()?.expect("a session");
             for nth in 1..=times {
-                site.store.on(Verb::Delete).nth(nth).fail_after();
+                site.store.on(Verb::Swap).nth(nth).fail_after();
             }
             let result = if by_user {
                 site.sessions.revoke_user("ana").await.map(drop)

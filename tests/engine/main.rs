@@ -12,6 +12,7 @@ mod ended;
 mod ends;
 mod faults;
 mod harness;
+mod late_creations;
 mod lifecycle;
 mod logout;
 mod lost;

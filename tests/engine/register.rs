@@ -139,7 +139,7 @@ async fn a_register_that_is_away_is_no_absent_session() -> Result {
     // A logout that cannot be kept is none.
     let session = visitor.arrive(&site).await?;
     session.logout()?;
-    site.store.on(Verb::Delete).always().fail_before();
+    site.store.on(Verb::Swap).always().fail_before();
     assert_eq!(error_of(&visitor.leave(&session).await), Some(ErrorKind::Unavailable));
     assert!(visitor.is_known(&site).await?);
     Ok(())

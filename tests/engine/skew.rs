@@ -210,7 +210,7 @@ async fn beside_a_session_of_the_future_another_token_opens() -> Result {
         let cookies = [future, now].map(|visitor| visitor.cookie.expect("a cookie"));
         let both = Visitor { cookie: Some(cookies.join("; ")) };
         assert_eq!(both.arrive(&site).await?.user()?.as_deref(), Some("bob"));
-        assert_eq!(site.store.calls(Verb::Delete), 0);
+        assert_eq!(site.store.calls(Verb::Swap), 0);
     }
     Ok(())
 }

@@ -332,7 +332,7 @@ async fn what_is_set_while_a_change_is_made_again_after_a_destroy_is_kept() -> R
     let mut visitor = Visitor::with(&site, &[("a", 1)]).await?;
     let session = visitor.arrive(&site).await?;
     session.destroy()?;
-    let stop = site.store.on(Verb::Delete).pause_before();
+    let stop = site.store.on(Verb::Swap).pause_before();
     let saving = save_until(&session, &stop).await;
     again(&session, |session| session.set("x", 1).expect("there is room"))?;
     stop.resume();

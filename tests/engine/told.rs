@@ -145,13 +145,15 @@ async fn a_session_that_expires_or_is_given_up_is_told_of_once() -> Result {
     assert_eq!(swept, [("expired ana".to_owned(), Some(handle)), ("swept 1".to_owned(), None)]);
     site.sessions.sweep().await?;
     assert_eq!(told.since(), ["swept 0"]);
-    // An end of what has expired by every clock finds that out.
+    // What has expired by every clock is no more there to end: it is told of when it is swept.
     let visitor = Visitor::logged_in(&site, "ana").await?;
     let late = visitor.arrive(&site).await?;
     site.clock.advance(HOUR + Timestamp::MAX_SKEW);
     late.destroy()?;
     late.commit(200).await;
-    assert_eq!(told.since(), ["created ana", "logged in ana", "loaded ana", "expired ana"]);
+    assert_eq!(told.since(), ["created ana", "logged in ana", "loaded ana"]);
+    site.sessions.sweep().await?;
+    assert_eq!(told.since(), ["expired ana", "swept 1"]);
 
     let told = Told::default();
     let store = MemoryStore::with_limit(1);
@@ -240,9 +242,9 @@ async fn failures_of_the_store_are_told_of() -> Result {
     assert_eq!(told.since(), [&failed[..], &["outage: unavailable"]].concat());
     site.store.come_back();
     // A logout whose answer is lost is found out by the handle, and is one logout.
-    site.store.on(Verb::Delete).fail_after();
+    site.store.on(Verb::Swap).fail_after();
     visitor.visit(&site, Session::logout).await?;
-    assert_eq!(told.since(), ["loaded nobody", "delete failed 1: unavailable", "destroyed nobody"]);
+    assert_eq!(told.since(), ["loaded nobody", "swap failed 1: unavailable", "destroyed nobody"]);
 
     // And with it the word where the session has gone meanwhile.
     let site = Site::with(|builder| renews_hourly(told.observe(builder)));
@@ -251,10 +253,10 @@ async fn failures_of_the_store_are_told_of() -> Result {
     let leaving = visitor.arrive(&site).await?;
     visitor.number(&site, "a").await?;
     told.since();
-    site.store.on(Verb::Delete).fail_after();
+    site.store.on(Verb::Swap).fail_after();
     leaving.logout()?;
     assert_eq!(error_of(&leaving.commit(200).await), None);
-    assert_eq!(told.since(), ["delete failed 1: unavailable", "destroyed nobody"]);
+    assert_eq!(told.since(), ["swap failed 1: unavailable", "destroyed nobody"]);
     Ok(())
 }
 
@@ -329,4 +331,50 @@ fn no_lock_is_held_while_an_observer_runs() {
     });
     let result = finished.recv_timeout(Duration::from_secs(60)).expect("an observer waits for a lock");
     assert!(result.is_ok(), "{result:?}");
+}
+
+/// A login whose answer was lost is told of when it is found, and then too nobody holds the session's lock.
+#[tokio::test(start_paused = true)]
+async fn no_lock_is_held_when_a_login_is_told_that_was_found_late() -> Result {
+    let (current, could) = (Arc::new(Mutex::new(None::<Session>)), Arc::new(Mutex::new(None)));
+    let (asked, answer) = (Arc::clone(&current), Arc::clone(&could));
+    let site = Site::with(|builder| {
+        builder.observer(move |event: &Event<'_>| {
+            if let Event::LoggedIn { .. } = event {
+                let session = asked.lock().expect("no panic").clone().expect("a session");
+                let (done, is_done) = mpsc::channel();
+                std::thread::spawn(move || done.send(session.user().is_ok()));
+                *answer.lock().expect("no panic") = is_done.recv_timeout(Duration::from_secs(5)).ok();
+            }
+        })
+    });
+    let mut visitor = Visitor::new();
+    let session = visitor.arrive(&site).await?;
+    *current.lock().expect("no panic") = Some(session.clone());
+    session.login("ana")?;
+    for nth in 1..=3 {
+        site.store.on(Verb::Create).nth(nth).fail_after();
+    }
+    assert!(session.save().await.is_err());
+    assert_eq!(error_of(&visitor.leave(&session).await), None);
+    assert_eq!(*could.lock().expect("no panic"), Some(true));
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
+async fn changes_that_are_dropped_before_they_are_repeated_are_told_of() -> Result {
+    let told = Told::default();
+    let site = Site::with(|builder| told.observe(builder));
+    let mut visitor = Visitor::with(&site, &[("a", 1)]).await?;
+    let session = visitor.arrive(&site).await?;
+    session.set("a", 2)?;
+    for nth in 1..=3 {
+        site.store.on(Verb::Swap).nth(nth).fail_before();
+    }
+    assert!(session.save().await.is_err());
+    site.sessions.revoke(session.handle()?.expect("a session")).await?;
+    told.since();
+    visitor.leave(&session).await;
+    assert_eq!(told.since(), ["dropped nobody"]);
+    Ok(())
 }

@@ -12,8 +12,8 @@ use crate::harness::*;
 
 /// A store that messages do not reach until the test lets them arrive, and whose answers their senders never hear.
 #[derive(Debug, Clone)]
-struct LateStore {
-    store: Arc<MemoryStore>,
+pub(crate) struct LateStore {
+    store: FaultStore<Arc<MemoryStore>>,
     state: Arc<Mutex<(usize, Vec<Message>)>>,
 }
 
@@ -21,17 +21,18 @@ type Message = (StoreKey, Option<Revision>, Record);
 
 impl LateStore {
     /// Holds back the next writes.
-    fn hold_back(&self, writes: usize) {
+    pub(crate) fn hold_back(&self, writes: usize) {
         self.state.lock().expect("no panic").0 = writes;
     }
 
     /// Lets all that was held back arrive, the newest first.
-    async fn arrive(&self, now: Timestamp) -> Result {
+    pub(crate) async fn arrive(&self, now: Timestamp) -> Result {
+        let store = self.store.store();
         let messages = std::mem::take(&mut self.state.lock().expect("no panic").1);
         for (key, expected, record) in messages.into_iter().rev() {
             match expected {
-                None => drop(self.store.create(&key, &record, now).await?),
-                Some(expected) => drop(self.store.swap(&key, expected, &record, now).await?),
+                None => drop(store.create(&key, &record, now).await?),
+                Some(expected) => drop(store.swap(&key, expected, &record, now).await?),
             }
         }
         Ok(())
@@ -92,16 +93,16 @@ impl SessionStore for LateStore {
     }
 }
 
-fn late_site(configure: impl FnOnce(SessionManagerBuilder) -> SessionManagerBuilder) -> (Site, LateStore) {
-    let store = Arc::new(MemoryStore::new());
-    let (late, clock) = (LateStore { store: Arc::clone(&store), state: Arc::default() }, FakeClock::new());
+pub(crate) fn late_site(configure: impl FnOnce(SessionManagerBuilder) -> SessionManagerBuilder) -> (Site, LateStore) {
+    let store = FaultStore::new(Arc::new(MemoryStore::new()));
+    let (late, clock) = (LateStore { store: store.clone(), state: Arc::default() }, FakeClock::new());
     let builder = SessionManager::builder(late.clone()).clock(clock.clone()).without_sweeper();
     let sessions = configure(builder).build().expect("a valid configuration");
-    (Site { store: FaultStore::new(store), clock, sessions }, late)
+    (Site { store, clock, sessions }, late)
 }
 
 /// How often a write is tried.
-const TRIES: usize = 3;
+pub(crate) const TRIES: usize = 3;
 
 #[tokio::test(start_paused = true)]
 async fn a_session_whose_creation_is_late_is_created_once() -> Result {
@@ -275,5 +276,62 @@ async fn a_session_that_is_destroyed_before_it_is_known_to_exist_never_begins() 
             assert_eq!(site.count().await, 0, "arrives before: {arrives_before}, destroys: {destroys}");
         }
     }
+    Ok(())
+}
+
+/// What goes on for hours after that, as a WebSocket, hears of it once and then goes on with the newest record.
+#[tokio::test(start_paused = true)]
+async fn what_nobody_can_know_is_said_once() -> Result {
+    let site = Site::new();
+    let mut visitor = Visitor::with(&site, &[("n", 0)]).await?;
+    let session = visitor.arrive(&site).await?;
+    visitor.leave(&session).await;
+    session.set("n", 1)?;
+    for nth in 1..=TRIES {
+        site.store.on(Verb::Swap).nth(nth).fail_after();
+    }
+    assert_eq!(kind(session.save().await), Some(ErrorKind::Unavailable));
+    for n in [1, 2] {
+        visitor.visit(&site, |session| session.set("other", n)).await?;
+    }
+    session.set("late", 1)?;
+    assert_eq!(kind(session.save().await), Some(ErrorKind::Unavailable));
+    assert_eq!(session.get::<u32>("other")?, Some(2));
+    session.save().await?;
+    assert_eq!(visitor.number(&site, "late").await?, Some(1));
+    assert_eq!(visitor.number(&site, "other").await?, Some(2));
+    Ok(())
+}
+
+/// The cookie goes out with a token that the visitor does not have, and with no other.
+#[tokio::test(start_paused = true)]
+async fn a_repeated_write_gives_out_no_token_again() -> Result {
+    let site = Site::new();
+    let mut visitor = Visitor::with(&site, &[("n", 0)]).await?;
+    let session = visitor.arrive(&site).await?;
+    session.set("n", 1)?;
+    for nth in 1..=TRIES {
+        site.store.on(Verb::Swap).nth(nth).fail_after();
+    }
+    assert_eq!(kind(session.save().await), Some(ErrorKind::Unavailable));
+    assert!(is_plain(&visitor.leave(&session).await));
+    assert_eq!(visitor.number(&site, "n").await?, Some(1));
+    Ok(())
+}
+
+/// What is begun after an end may exist already, so nothing is over.
+#[tokio::test(start_paused = true)]
+async fn a_session_that_may_have_begun_is_not_over() -> Result {
+    let site = Site::new();
+    let visitor = Visitor::with(&site, &[("n", 0)]).await?;
+    let session = visitor.arrive(&site).await?;
+    session.destroy()?;
+    session.save().await?;
+    session.set("n", 1)?;
+    for nth in 1..=TRIES {
+        site.store.on(Verb::Create).nth(nth).fail_after();
+    }
+    assert_eq!(kind(session.save().await), Some(ErrorKind::Unavailable));
+    assert!(tokio::time::timeout(SECOND / 10, session.ended()).await.is_err());
     Ok(())
 }

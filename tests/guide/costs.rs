@@ -98,7 +98,7 @@ async fn each_request_costs_what_the_guide_says() {
 
     let leaving = site.visitor().await;
     let (cost, _, cookie) = site.request(&leaving, true, Session::destroy).await;
-    assert_eq!(cost, [0, 0, 0, 1], "ended");
+    assert_eq!(cost, [0, 1, 0, 0], "ended");
     assert!(cookie.is_some_and(|cookie| cookie.contains("Max-Age=0")), "the cookie is removed");
     let expired = site.visitor().await;
     site.clock.advance(DAY * 32);

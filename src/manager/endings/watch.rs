@@ -136,6 +136,7 @@ impl SessionManager {
                 RecordKind::Live => return Ok(Some((place, record.expires()))),
                 RecordKind::Pending => return Ok((place != key).then_some((key, record.expires()))),
                 RecordKind::Moved => place = moved(&record)?.to,
+                RecordKind::Ended => return Ok(None),
                 // What a newer version made of it has not ended.
                 RecordKind::Unknown(_) => return Ok(Some((place, record.expires()))),
             }

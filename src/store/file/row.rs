@@ -151,7 +151,8 @@ pub(super) fn find_page(
     macro_rules! page {
         ($column:literal) => {
             concat!(
-                "SELECT id, key, kind, handle, user, created, seen, idle_deadline, absolute_deadline FROM sessions
+                "SELECT id, key, kind, counter, tag, handle, user, created, seen, idle_deadline, absolute_deadline
+                 FROM sessions
                  WHERE ",
                 $column,
                 " = ?1 AND id > ?2 AND expires > ?3 ORDER BY id LIMIT ?4"
@@ -236,15 +237,17 @@ fn write(connection: &Connection, sql: &str, record: &Record, more: &[&dyn ToSql
 /// Reads what an index tells of a record from the columns that begin at this one.
 fn entry(row: &Row<'_>, first: usize) -> rusqlite::Result<IndexEntry> {
     let at = |column: usize| Ok::<_, rusqlite::Error>(instant(row.get(first + column)?));
+    let number = |column: usize| Ok::<_, rusqlite::Error>(row.get::<_, i64>(first + column)?.cast_unsigned());
     Ok(IndexEntry {
         key: StoreKey::from_bytes(row.get(first)?),
         kind: kind(row.get(first + 1)?),
-        handle: Handle::from_bytes(row.get(first + 2)?),
-        user: row.get_ref(first + 3)?.as_str_or_null()?.map(Into::into),
-        created: at(4)?,
-        seen: at(5)?,
-        idle_deadline: at(6)?,
-        absolute_deadline: at(7)?,
+        revision: Revision { counter: number(2)?, tag: number(3)? },
+        handle: Handle::from_bytes(row.get(first + 4)?),
+        user: row.get_ref(first + 5)?.as_str_or_null()?.map(Into::into),
+        created: at(6)?,
+        seen: at(7)?,
+        idle_deadline: at(8)?,
+        absolute_deadline: at(9)?,
     })
 }
 

@@ -39,7 +39,7 @@ use script::{CREATE, SWAP, TOUCH};
 ///
 /// What it sends, in round trips: `load` is one `GET`, `create` is one `SET` with what notes it in the indexes, `swap` and
 /// `touch` are one call of a script by its hash each, `delete` is one `GETDEL`, and then the handle is published on
-/// `PREFIX:deleted`. A script that the server forgot is sent in full, once more. A `swap` that gives a record another user,
+/// `PREFIX:deleted`, as after a `swap` that ends a session. A script that the server forgot is sent in full, once more. A `swap` that gives a record another user,
 /// another handle or a later absolute deadline takes three, because the indexes must know first; of the engine's, that is
 /// the last step of a login or a renewal.
 ///
@@ -190,6 +190,11 @@ impl RedisStore {
         match answer {
             Ok(Value::Int(1)) => Ok(Swap::Swapped),
             Ok(Value::Int(0)) => Ok(Swap::Gone),
+            Ok(Value::Array(mut head)) => {
+                let ended = record(Ok(head.pop().unwrap_or(Value::Nil)))?.ok_or_else(unexpected)?;
+                join(self.unnote(key, &ended), self.announce(&ended)).await;
+                Ok(Swap::Swapped)
+            }
             answer => record(answer)?.map(Swap::Conflict).ok_or_else(unexpected),
         }
     }
