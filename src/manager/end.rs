@@ -406,7 +406,10 @@ impl SessionManager {
             while let Some(place) = next.filter(|next| way.iter().all(|(known, _, _)| known != next)) {
                 let record = store.load(patience, &place, slowest).await?;
                 next = record.as_ref().and_then(|record| lead(record, handle));
-                way.push((place, next, record.is_some_and(|record| self.may_come_again(&record, now))));
+                // Another handle bars the key of this session, which has ended: it has to stay.
+                if record.as_ref().is_none_or(|record| record.handle == handle) {
+                    way.push((place, next, record.is_some_and(|record| self.may_come_again(&record, now))));
+                }
             }
             let Some((place, led, comes_again)) = way.pop() else { return Ok(Chain::Deleted(ended)) };
             let (removed, lost) = match store.delete(patience, &place, slowest).await {
@@ -414,7 +417,8 @@ impl SessionManager {
                 Err(error) if comes_again => return Ok(Chain::Unsettled(error)),
                 deleted => deleted?,
             };
-            if comes_again || removed.as_ref().is_some_and(|record| self.may_come_again(record, now)) {
+            let bars = |record: &Record| record.handle != handle || self.may_come_again(record, now);
+            if comes_again || removed.as_ref().is_some_and(bars) {
                 Box::pin(self.bar(patience, &place, handle, now)).await?;
             }
             if lost {

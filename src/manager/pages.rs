@@ -102,15 +102,18 @@ impl SessionManager {
         Ok(())
     }
 
-    /// Whether an attempt to create this record may arrive after its end, so that its key has to be barred. Only what was
-    /// written a moment ago has to be read for that.
+    /// Whether an attempt to create this record may arrive after its end, so that its key has to be barred, or is barred
+    /// already. Only what was written a moment ago has to be read for that.
     async fn may_begin_again(&self, patience: &Patience, entry: &IndexEntry, now: Timestamp) -> Result<bool> {
         if now >= self.marker_deadline(entry.created.max(entry.seen)) {
             return Ok(false);
         }
         let record = self.store()?.load(patience, &entry.key, now.by_slowest_clock()).await;
         match record {
-            Ok(record) => Ok(record.is_some_and(|record| self.may_come_again(&record, now))),
+            // What is gone by now may be barred in a moment, and what bars it has another handle.
+            Ok(record) => {
+                Ok(record.is_none_or(|record| record.handle != entry.handle || self.may_come_again(&record, now)))
+            }
             // What cannot be read opens nothing.
             Err(error) if error.kind() == ErrorKind::Decode => Ok(false),
             Err(error) => Err(error),
