@@ -16,7 +16,7 @@ Plays hosts, visitors and everything that can go wrong between them, from seeds.
     --seeds N        how many seeds are played; 100000 by default
     --first N        the first of them; 0 by default
     --minutes N      ends the search after this long, however many seeds that takes
-    --store NAME     memory, or file; memory by default
+    --store NAME     memory, file or redis; memory by default
     --go-on          goes on when a rule was broken, and counts which
     --any            does not ask whether the search met all that it should
     --seed N         plays this seed, cuts it down if it breaks a rule, and tells its story
@@ -25,20 +25,11 @@ Plays hosts, visitors and everything that can go wrong between them, from seeds.
 ";
 
 /// How many seeds `--check` plays on each store.
-const CHECKED: [(StoreKind, u64); 2] = [(StoreKind::Memory, 50_000), (StoreKind::File, 500)];
+const CHECKED: [(StoreKind, u64); 3] =
+    [(StoreKind::Memory, 100_000), (StoreKind::File, 500), (StoreKind::Redis, 30_000)];
 
 /// Planted faults are searched for from here on, for at most so many seeds each.
 const PLANTED: (u64, u64) = (1_000_000, 20_000);
-
-/// Planted faults that the search has yet to learn to find: it presents old tokens too seldom when a renewal was just cut off,
-/// makes too few writes whose answer is lost, and lets too little time pass for touches and deadlines.
-const NOT_FOUND_YET: [Planted; 5] = [
-    Planted::TakenBackUnstopped,
-    Planted::TakenBackAtOnce,
-    Planted::OwnWriteUnknown,
-    Planted::TouchWritesOld,
-    Planted::LoadsExpired,
-];
 
 /// What the command line asks for.
 struct Options {
@@ -104,7 +95,10 @@ fn options() -> Result<Option<Options>, String> {
             "--as-it-is" => options.as_it_is = true,
             "--planted" => match &*text()? {
                 "list" => return Err(Planted::ALL.iter().map(|one| format!("\n  {one}")).collect()),
-                name => search.planted = Some(name.parse()?),
+                name => {
+                    let planted: Planted = name.parse()?;
+                    (search.planted, search.store) = (Some(planted), planted.store());
+                }
             },
             "--help" | "-h" => return Ok(None),
             unknown => return Err(format!("{unknown:?} is no option; `--help` names them")),
@@ -166,15 +160,12 @@ fn check(search: &Search, out: &mut impl Write) -> io::Result<bool> {
     let mut count = |well: bool| *(if well { &mut passed } else { &mut failed }) += 1;
     for (store, seeds) in CHECKED {
         let found = searched(&Search { store, seeds, ..search.clone() }, out)?;
-        // Files are too slow for the rarest things.
-        count(found.violations.is_empty() && (store == StoreKind::File || meets_all(&found, out)?));
+        // What is required is what memory can do; files are too slow for the rarest things.
+        count(found.violations.is_empty() && (store != StoreKind::Memory || meets_all(&found, out)?));
     }
     let (first, seeds) = PLANTED;
-    for planted in NOT_FOUND_YET {
-        writeln!(out, "planted {planted}: not searched for, as it is not found yet")?;
-    }
-    for planted in Planted::ALL.iter().filter(|planted| !NOT_FOUND_YET.contains(planted)) {
-        let found = Search { first, seeds, planted: Some(*planted), ..search.clone() }.run();
+    for planted in Planted::ALL {
+        let found = Search { first, seeds, planted: Some(*planted), store: planted.store(), ..search.clone() }.run();
         match found.violations.values().next() {
             Some((_, why, _)) => writeln!(out, "planted {planted}: found in {} seeds, {:?}", found.played, why.rule)?,
             None => writeln!(out, "planted {planted}: NOT FOUND in {} seeds", found.played)?,

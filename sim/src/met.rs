@@ -34,8 +34,11 @@ pub const REQUIRED: &[&str] = &[
     "failed: read_only",
     "failed: too_many_sessions",
     "failed: unavailable",
+    "load: at once",
+    "opened: had to",
     "opened: none",
     "opened: one",
+    "request: rolled back",
 ];
 
 /// How often each thing was met.

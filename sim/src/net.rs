@@ -11,6 +11,7 @@ use fastrand::Rng;
 use tokio::sync::oneshot;
 use tokio::time::sleep;
 
+use crate::plan::{LATE, one_of};
 use crate::world::World;
 
 /// One host's way to the store, for as long as its process lives.
@@ -42,7 +43,7 @@ pub(crate) struct Fate {
 }
 
 impl Fate {
-    pub(crate) fn draw(rng: &mut Rng, faults: u32) -> (Self, &'static str) {
+    pub(crate) fn draw(rng: &mut Rng, faults: u32, is_late: bool) -> (Self, &'static str) {
         let mut fate = Self {
             there: hop(rng),
             back: hop(rng),
@@ -51,6 +52,10 @@ impl Fate {
             silent: rng.bool(),
             survives: rng.bool(),
         };
+        if is_late && rng.u8(..3) == 0 {
+            fate.there = Duration::from_millis(one_of(rng, &LATE) + rng.u64(..60));
+            return (fate, "late");
+        }
         if rng.u32(..1_000) >= faults {
             return (fate, "delivered");
         }
@@ -100,6 +105,11 @@ impl Net {
         self.dead.load(Ordering::Relaxed)
     }
 
+    /// Whether the store answers a load without a message this time.
+    pub(crate) fn is_at_once(&self) -> bool {
+        !self.is_dead() && self.world.is_at_once(self.host)
+    }
+
     /// Has something done at the store, and returns what it says. What has been sent takes effect, if it arrives, even if
     /// this future is dropped.
     pub(crate) async fn send<T: Send + 'static>(
@@ -107,10 +117,28 @@ impl Net {
         what: impl FnOnce() -> String,
         effect: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T> {
+        self.send_as(false, what, effect).await
+    }
+
+    /// The same for a write, as which it may be late where writes often are.
+    pub(crate) async fn send_write<T: Send + 'static>(
+        self: &Arc<Self>,
+        what: impl FnOnce() -> String,
+        effect: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T> {
+        self.send_as(true, what, effect).await
+    }
+
+    async fn send_as<T: Send + 'static>(
+        self: &Arc<Self>,
+        is_write: bool,
+        what: impl FnOnce() -> String,
+        effect: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T> {
         if self.is_dead() {
             return Err(away());
         }
-        let (fate, name) = self.world.fate();
+        let (fate, name) = self.world.fate(is_write);
         let text = self.world.story.tells().then(what);
         let (tell, told) = oneshot::channel();
         let net = Arc::clone(self);

@@ -44,6 +44,12 @@ pub struct Settings {
     pub faults: u32,
     /// Whether handlers clear all values.
     pub clears: bool,
+    /// Idle and absolute timeout of the sessions.
+    pub lifetime: (Duration, Duration),
+    /// Whether the store often answers loads at once.
+    pub at_once: bool,
+    /// Whether writes are often so late that their sender has given up.
+    pub late_writes: bool,
 }
 
 /// One step, and when it begins.
@@ -66,6 +72,15 @@ pub enum What {
         host: usize,
         /// Whose.
         visitor: usize,
+    },
+    /// A user ends the session that a visitor has a cookie of, if it is the user's own.
+    RevokeOf {
+        /// On which host.
+        host: usize,
+        /// Whose cookie.
+        visitor: usize,
+        /// Index into [`USERS`].
+        user: usize,
     },
     /// An operator ends all sessions of a user.
     RevokeUser {
@@ -90,6 +105,11 @@ pub enum What {
     Jump {
         /// Whose.
         host: usize,
+        /// To how far from the true time, in milliseconds.
+        offset: i64,
+    },
+    /// The clock of the store jumps.
+    JumpOfStore {
         /// To how far from the true time, in milliseconds.
         offset: i64,
     },
@@ -119,6 +139,8 @@ pub struct Request {
     pub hangs_up: Option<Duration>,
     /// How long the answer is on its way; none if it never arrives.
     pub answer: Option<Duration>,
+    /// The status of the response: one from 500 on rolls the changes back.
+    pub status: u16,
 }
 
 /// Which cookies a request brings.
@@ -149,10 +171,19 @@ pub enum Action {
     Transaction(usize),
     /// Removes all values.
     Clear,
+    /// Removes a value that another request has set, and reads it if `take` says so.
+    Remove {
+        /// By `take`.
+        take: bool,
+    },
+    /// Discards what is not committed when the response is sent.
+    Discard,
     /// Logs a user in.
     Login(usize),
     /// Ends the session.
     Logout,
+    /// Ends the session by the other name.
+    Destroy,
     /// Moves it to a fresh token.
     Renew,
     /// Commits what was done so far.
@@ -161,8 +192,20 @@ pub enum Action {
     Flash,
     /// Takes the messages.
     TakeFlashes,
+    /// Leaves a message for this request, and reads the messages without taking them.
+    PeekFlashes,
+    /// Keeps a value for this request.
+    Transient,
+    /// Keeps all that it writes from here on for this request.
+    WriteTransient,
+    /// Asks all else that a session can tell.
+    Ask,
+    /// Lists the sessions of the user.
+    Devices,
     /// Gives the session a lifetime.
     Lifetime,
+    /// Gives it a cookie that the browser keeps.
+    Remember,
     /// Notes something for the list of devices.
     Note,
     /// Logs a user in for this request.
@@ -181,12 +224,16 @@ impl Plan {
         let mut rng = Rng::with_seed(seed);
         let settings = Settings::draw(&mut rng, store);
         let mut at = Duration::ZERO;
-        let steps = (0..rng.usize(4..28))
-            .map(|_| {
-                at += pause(&mut rng);
-                Step { at, what: What::draw(&mut rng, &settings) }
-            })
-            .collect();
+        let steps = (0..rng.usize(4..28)).map(|_| {
+            at += pause(&mut rng);
+            Step { at, what: What::draw(&mut rng, &settings) }
+        });
+        let mut steps: Vec<_> = steps.collect();
+        if rng.u8(..6) == 0 {
+            let at = steps.get(rng.usize(..steps.len())).map_or(Duration::ZERO, |step| step.at);
+            steps.extend(besieged_renewal(&mut rng, &settings, at));
+            steps.sort_by_key(|step| step.at);
+        }
         Self { seed: rng.u64(..), settings, steps }
     }
 }
@@ -194,16 +241,22 @@ impl Plan {
 impl Settings {
     fn draw(rng: &mut Rng, store: StoreKind) -> Self {
         let seconds = Duration::from_secs;
+        let skew = one_of(rng, &[Duration::ZERO, Duration::ZERO, seconds(2), seconds(240)]);
+        let (long, short) = ((seconds(40 * 60), seconds(6 * 3_600)), (seconds(120), seconds(600)));
         Self {
             store,
             hosts: rng.usize(1..=3),
             visitors: rng.usize(1..=3),
             renews_every: one_of(rng, &[None, Some(seconds(1)), Some(seconds(20)), Some(seconds(600))]),
             user_limit: one_of(rng, &[None, None, None, Some((1, false)), Some((1, true)), Some((2, false))]),
-            room: one_of(rng, &[None, None, None, None, None, Some(5)]),
-            skew: one_of(rng, &[Duration::ZERO, Duration::ZERO, seconds(2), seconds(240)]),
+            room: one_of(rng, &[None, None, None, None, None, Some(5)]).filter(|_| store == StoreKind::Memory),
+            skew,
             faults: one_of(rng, &[0, 0, 30, 30, 150]),
             clears: rng.u8(..4) == 0,
+            // Clocks that are apart by more than a session lives are for the tests of skew.
+            lifetime: if skew > seconds(2) { long } else { one_of(rng, &[long, long, short]) },
+            at_once: store == StoreKind::Memory && rng.u8(..4) == 0,
+            late_writes: rng.u8(..8) == 0,
         }
     }
 }
@@ -217,10 +270,14 @@ impl What {
                 let hangs_up = (rng.u8(..4) == 0).then(|| Duration::from_millis(rng.u64(..100)));
                 Self::RevokeUser { host, user: rng.usize(..USERS.len()), hangs_up }
             }
-            5..8 => Self::Sweep { host },
+            5 => Self::RevokeOf { host, visitor: rng.usize(..settings.visitors), user: rng.usize(..USERS.len()) },
+            6..8 => Self::Sweep { host },
             8..10 if settings.faults > 0 => Self::Crash { host },
             10..12 if !settings.skew.is_zero() => {
                 let most = settings.skew.as_millis() as i64;
+                if settings.store == StoreKind::Redis && rng.u8(..4) == 0 {
+                    return Self::JumpOfStore { offset: rng.i64(-most / 4..=most / 4) };
+                }
                 Self::Jump { host, offset: rng.i64(-most..=most) }
             }
             12..14 if settings.faults > 0 => {
@@ -245,12 +302,14 @@ impl Request {
             1 => Some(Duration::from_millis(rng.u64(..20_000))),
             _ => Some(Duration::from_millis(rng.u64(..30))),
         };
+        let two_tasks = rng.u8(..8) == 0;
         Self {
             visitor: rng.usize(..settings.visitors),
             host,
             cookies,
             actions: (0..rng.usize(1..4)).map(|_| Action::draw(rng, settings)).collect(),
-            two_tasks: rng.u8(..8) == 0,
+            two_tasks,
+            status: if !two_tasks && rng.u8(..24) == 0 { 500 } else { 200 },
             hangs_up: (rng.u8(..16) == 0).then(|| Duration::from_millis(rng.u64(..120))),
             answer,
         }
@@ -260,27 +319,66 @@ impl Request {
 impl Action {
     fn draw(rng: &mut Rng, settings: &Settings) -> Self {
         match rng.u32(..100) {
-            0..12 => Self::Read,
-            12..28 => Self::Set,
+            0..6 => Self::Read,
+            6..8 => Self::Ask,
+            8 => Self::Devices,
+            9 => Self::Discard,
+            10 => Self::Transient,
+            11..14 => Self::Remove { take: rng.bool() },
+            14..28 => Self::Set,
             28..45 => Self::Increment(rng.usize(..COUNTERS)),
             45..49 => Self::IncrementNow(rng.usize(..COUNTERS)),
             49..53 => Self::Transaction(rng.usize(..COUNTERS)),
             53..55 if settings.clears => Self::Clear,
             53..66 => Self::Login(rng.usize(..USERS.len())),
-            66..74 => Self::Logout,
+            66..72 => Self::Logout,
+            72..74 => Self::Destroy,
             74..80 => Self::Renew,
             80..84 => Self::Save,
             84..86 => Self::Flash,
-            86..88 => Self::TakeFlashes,
-            88 => Self::Lifetime,
+            86 => Self::TakeFlashes,
+            87 => Self::PeekFlashes,
+            88 => one_of(rng, &[Self::Lifetime, Self::Remember]),
             89 => Self::Note,
-            90 => Self::LoginTransient,
+            90 => one_of(rng, &[Self::LoginTransient, Self::WriteTransient]),
             91..93 => Self::RevokeOthers,
             93 => Self::WaitForEnd,
             _ => Self::Work(one_of(rng, &[1, 20, 200, 3_000])),
         }
     }
 }
+
+/// A renewal whose answer never comes, and requests with the old token: while it is under way, and when it may be taken
+/// back.
+fn besieged_renewal(rng: &mut Rng, settings: &Settings, at: Duration) -> Vec<Step> {
+    let visitor = rng.usize(..settings.visitors);
+    let request = |host, actions, answer| {
+        What::Request(Request {
+            visitor,
+            host,
+            cookies: Cookies::Current,
+            actions,
+            two_tasks: false,
+            hangs_up: None,
+            answer,
+            status: 200,
+        })
+    };
+    let renewal = one_of(rng, &[Action::Renew, Action::Login(0)]);
+    let mut steps = vec![
+        Step { at, what: request(rng.usize(..settings.hosts), vec![Action::Set], Some(Duration::ZERO)) },
+        Step { at: at + Duration::from_millis(200), what: request(rng.usize(..settings.hosts), vec![renewal], None) },
+    ];
+    for _ in 0..rng.usize(2..6) {
+        let later = one_of(rng, &[0, 0, LATE[0], LATE[1], LATE[2]]) + rng.u64(..60);
+        let at = at + Duration::from_millis(200 + later);
+        steps.push(Step { at, what: request(rng.usize(..settings.hosts), vec![Action::Read], None) });
+    }
+    steps
+}
+
+/// How late late writes are, in milliseconds: their sender has just given up.
+pub(crate) const LATE: [u64; 3] = [4_600, 5_000, 6_000];
 
 /// How long after the last step the next one begins: often at the same time, sometimes much later.
 fn pause(rng: &mut Rng) -> Duration {
@@ -294,6 +392,6 @@ fn pause(rng: &mut Rng) -> Duration {
     })
 }
 
-fn one_of<T: Clone>(rng: &mut Rng, choices: &[T]) -> T {
+pub(crate) fn one_of<T: Clone>(rng: &mut Rng, choices: &[T]) -> T {
     choices[rng.usize(..choices.len())].clone()
 }

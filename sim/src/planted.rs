@@ -12,10 +12,10 @@ use cloakroom::{
 };
 
 use crate::lock;
-use crate::stores::settle;
+use crate::stores::{StoreKind, settle};
 
 macro_rules! planted {
-    ($($(#[doc = $about:literal])+ $name:ident = $text:literal,)+) => {
+    ($($(#[doc = $about:literal])+ $name:ident = $text:literal in $store:ident,)+) => {
         /// A fault that is planted.
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
         pub enum Planted {
@@ -25,6 +25,13 @@ macro_rules! planted {
         impl Planted {
             /// All of them.
             pub const ALL: &'static [Self] = &[$(Self::$name,)+];
+
+            /// The kind of store in which it is planted.
+            pub const fn store(self) -> StoreKind {
+                match self {
+                    $(Self::$name => StoreKind::$store,)+
+                }
+            }
 
             /// What it is called on the command line.
             pub const fn name(self) -> &'static str {
@@ -38,51 +45,63 @@ macro_rules! planted {
 
 planted! {
     /// A renewal is acknowledged whose new record was never promoted.
-    PromotionSkipped = "promotion-skipped",
+    PromotionSkipped = "promotion-skipped" in Memory,
     /// A renewal does not cut the old token off.
-    OldTokenStays = "old-token-stays",
+    OldTokenStays = "old-token-stays" in Memory,
     /// A renewal is taken back while the new record can still be promoted.
-    TakenBackUnstopped = "taken-back-unstopped",
+    TakenBackUnstopped = "taken-back-unstopped" in Memory,
     /// A renewal is taken back as soon as somebody comes with the old token.
-    TakenBackAtOnce = "taken-back-at-once",
+    TakenBackAtOnce = "taken-back-at-once" in Memory,
     /// Nobody knows what a marker is, so nobody follows one: no visitor, and no end.
-    MarkersUnread = "markers-unread",
+    MarkersUnread = "markers-unread" in Memory,
     /// A write whose answer was lost is not recognised, and made again.
-    OwnWriteUnknown = "own-write-unknown",
+    OwnWriteUnknown = "own-write-unknown" in Memory,
     /// After a conflict the changes are made on what this host read before.
-    ConflictShowsOld = "conflict-shows-old",
+    ConflictShowsOld = "conflict-shows-old" in Memory,
     /// A failed load is taken for an absent session.
-    OutageIsAbsence = "outage-is-absence",
+    OutageIsAbsence = "outage-is-absence" in Memory,
     /// Logins do not meet at one record.
-    SlotsUncounted = "slots-uncounted",
+    SlotsUncounted = "slots-uncounted" in Memory,
     /// A swap does not look at the revision.
-    SwapIgnoresRevision = "swap-ignores-revision",
+    SwapIgnoresRevision = "swap-ignores-revision" in Memory,
     /// A swap creates what is not there.
-    SwapCreates = "swap-creates",
+    SwapCreates = "swap-creates" in Memory,
     /// One swap of eight is acknowledged and lost.
-    SwapForgets = "swap-forgets",
+    SwapForgets = "swap-forgets" in Memory,
     /// A swap is acknowledged before it is made.
-    SwapLater = "swap-later",
+    SwapLater = "swap-later" in Memory,
     /// A create puts its record over what is there.
-    CreateOverwrites = "create-overwrites",
+    CreateOverwrites = "create-overwrites" in Memory,
     /// A touch writes back what this host has read.
-    TouchWritesOld = "touch-writes-old",
+    TouchWritesOld = "touch-writes-old" in Memory,
     /// A touch brings back what is gone.
-    TouchRevives = "touch-revives",
+    TouchRevives = "touch-revives" in Memory,
     /// One delete of four is acknowledged and not made.
-    DeleteForgets = "delete-forgets",
+    DeleteForgets = "delete-forgets" in Memory,
     /// A host believes what it read for two seconds.
-    LoadsFromCache = "loads-from-cache",
+    LoadsFromCache = "loads-from-cache" in Memory,
     /// A load does not look at the deadlines.
-    LoadsExpired = "loads-expired",
+    LoadsExpired = "loads-expired" in Memory,
     /// One load of sixteen finds what is under another key.
-    LoadsAnother = "loads-another",
+    LoadsAnother = "loads-another" in Memory,
     /// Who looks for a user's sessions finds live records only.
-    FindsLiveOnly = "finds-live-only",
+    FindsLiveOnly = "finds-live-only" in Memory,
     /// Who looks for a user's sessions misses the newest.
-    FindMissesNewest = "find-misses-newest",
+    FindMissesNewest = "find-misses-newest" in Memory,
     /// A host whose clock is a day ahead sweeps.
-    SweepsAhead = "sweeps-ahead",
+    SweepsAhead = "sweeps-ahead" in Memory,
+    /// Redis keeps keys no longer than their records live by the clock of one host.
+    KeysWithoutSlack = "redis-keys-without-slack" in Redis,
+    /// Redis swaps by a get and a set.
+    SwapInTwoSteps = "redis-swap-in-two-steps" in Redis,
+    /// What is written to Redis is noted in the indexes after it is there.
+    NotesAfterwards = "redis-notes-afterwards" in Redis,
+    /// Who finds a marker in Redis does not look whether what it leads to was noted meanwhile.
+    PagesOfTwoInstants = "redis-pages-of-two-instants" in Redis,
+    /// A touch does not keep the key of its record for longer.
+    TouchKeepsKeyTime = "redis-touch-keeps-key-time" in Redis,
+    /// Who finds that a record is not there forgets it at once, though it is just being written.
+    ForgetsTheYoung = "redis-forgets-the-young" in Redis,
 }
 
 impl fmt::Display for Planted {

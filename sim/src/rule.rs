@@ -9,6 +9,8 @@ pub enum Rule {
     OneLiveRecord,
     /// An acknowledged end means ended, for ever, under every token.
     EndsHold,
+    /// A session that has expired opens nothing.
+    ExpiryHolds,
     /// After an explicit renewal the old token opens nothing.
     OldTokensAreCut,
     /// A token that was given out opens its session, until that ends or is given another.

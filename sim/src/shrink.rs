@@ -82,17 +82,19 @@ fn leave_out_troubles(plan: &Plan, at: usize) -> Option<Plan> {
             let plain = request.hangs_up.is_none()
                 && request.answer == Some(std::time::Duration::ZERO)
                 && !request.two_tasks
+                && request.status == 200
                 && request.cookies == Cookies::Current;
             (!plain).then_some(request)
         }
         _ => None,
     });
     let mut troubled: Vec<_> = troubled.collect();
-    let request = troubled.get_mut(at / 4)?;
-    match at % 4 {
+    let request = troubled.get_mut(at / 5)?;
+    match at % 5 {
         0 => request.hangs_up = None,
         1 => request.answer = Some(std::time::Duration::ZERO),
         2 => request.two_tasks = false,
+        3 => request.status = 200,
         _ => request.cookies = Cookies::Current,
     }
     (size(&smaller) < size(plan)).then_some(smaller).or_else(|| leave_out_troubles(plan, at + 1))
@@ -105,6 +107,7 @@ fn size(plan: &Plan) -> usize {
             usize::from(request.hangs_up.is_some())
                 + usize::from(request.answer != Some(std::time::Duration::ZERO))
                 + usize::from(request.two_tasks)
+                + usize::from(request.status != 200)
                 + usize::from(request.cookies != Cookies::Current)
         }
         _ => 0,
@@ -121,6 +124,8 @@ fn soften_settings(plan: &Plan, at: usize) -> Option<Plan> {
         2 => settings.renews_every.take().is_some(),
         3 => settings.user_limit.take().is_some(),
         4 => settings.room.take().is_some(),
+        5 => std::mem::take(&mut settings.late_writes),
+        6 => std::mem::take(&mut settings.at_once),
         _ => return None,
     };
     if changed { Some(smaller) } else { soften_settings(plan, at + 1) }

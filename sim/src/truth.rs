@@ -14,8 +14,8 @@ use crate::rule::{Rule, Violation};
 /// A token is followed for at least this long after a periodic renewal.
 const GRACE: Duration = Duration::from_secs(9);
 
-/// Every lifetime in the simulation is longer than this.
-const SURELY_ALIVE: Duration = Duration::from_secs(8 * 60);
+/// A request, and what it sends last, is over by then; and clocks that are set right drift apart by less.
+const SLACK: Duration = Duration::from_secs(90);
 
 /// A request, by its number.
 pub(crate) type RequestId = u32;
@@ -27,6 +27,10 @@ pub(crate) struct Truth {
     tokens: HashMap<String, Handle>,
     /// Whether clocks are apart: then no renewal is followed for sure.
     skewed: bool,
+    /// For how long after it was seen and born a session is alive for sure: a handler may halve its lifetime.
+    surely_alive: (Duration, Duration),
+    /// After how long without a request it has expired by every clock.
+    surely_expired: Duration,
     /// Users whose sessions are being ended, or may be.
     pub(crate) revoking: BTreeSet<&'static str>,
 }
@@ -46,6 +50,9 @@ pub(crate) struct Life {
     counters: [Counter; COUNTERS],
     sets: BTreeSet<u32>,
     sets_begun: BTreeSet<u32>,
+    /// Values that were removed, by whom nobody may bring them back.
+    removed: BTreeSet<u32>,
+    removals_begun: BTreeSet<u32>,
     /// Whether values may be gone that were acknowledged, or there that were not.
     pub(crate) values_unknown: bool,
     tokens: Vec<Token>,
@@ -55,6 +62,8 @@ pub(crate) struct Life {
     disturbed: u32,
     seen: Instant,
     born: Instant,
+    /// When a request opened it last.
+    opened: Instant,
 }
 
 #[derive(Debug, Clone, Copy, Default)]
@@ -83,12 +92,15 @@ impl Life {
             counters: Default::default(),
             sets: BTreeSet::new(),
             sets_begun: BTreeSet::new(),
+            removed: BTreeSet::new(),
+            removals_begun: BTreeSet::new(),
             values_unknown: false,
             tokens: Vec::new(),
             open: BTreeMap::new(),
             disturbed: 0,
             seen: Instant::now(),
             born: Instant::now(),
+            opened: Instant::now(),
         }
     }
 
@@ -103,6 +115,16 @@ impl Life {
 
     pub(crate) fn begin_set(&mut self, number: u32) {
         self.sets_begun.insert(number);
+    }
+
+    /// Returns whether it is gone for good once that is acknowledged: whoever set it may set it again.
+    pub(crate) fn begin_removal(&mut self, number: u32) -> bool {
+        self.removals_begun.insert(number);
+        !self.open.contains_key(&number)
+    }
+
+    pub(crate) fn acknowledge_removals(&mut self, removed: &[u32]) {
+        self.removed.extend(removed);
     }
 
     pub(crate) fn acknowledge(&mut self, increments: &[u32; COUNTERS], sets: &[u32], login: Option<&'static str>) {
@@ -128,7 +150,7 @@ impl Life {
     }
 
     /// Whether this token has to open it, as far as anybody knows.
-    fn has_to_open(&self, text: &str, skewed: bool) -> bool {
+    fn has_to_open(&self, text: &str, skewed: bool, surely_alive: (Duration, Duration)) -> bool {
         let now = Instant::now();
         let Some(at) = self.tokens.iter().position(|token| token.text == text) else { return false };
         let token = &self.tokens[at];
@@ -141,7 +163,7 @@ impl Life {
                 // Renewals are followed, but not any number of them.
                 Some(superseded) => !skewed && now - superseded < GRACE && self.tokens.len() - at <= 3,
             };
-        undisturbed && current && now - self.seen < SURELY_ALIVE && now - self.born < 6 * SURELY_ALIVE
+        undisturbed && current && now - self.seen < surely_alive.0 && now - self.born < surely_alive.1
     }
 }
 
@@ -172,9 +194,28 @@ pub(crate) struct Seen {
     pub(crate) sets: Vec<u32>,
 }
 
+impl Glimpse {
+    /// How often this session had been disturbed, if nothing was under way that may end it, or cut it off.
+    pub(crate) fn calm(&self, handle: Handle) -> Option<u32> {
+        let life = &self.known.iter().find(|known| known.handle == handle)?.life;
+        let calm = !life.may_end && life.open.values().all(|(_, cuts)| !cuts);
+        calm.then_some(life.disturbed)
+    }
+
+    /// Whether it was this session that had to open.
+    pub(crate) fn had_to_open(&self, seen: &Seen) -> bool {
+        seen.handle.is_some() && self.has_to_open.map(|(handle, _)| handle) == seen.handle
+    }
+}
+
 impl Truth {
-    pub(crate) fn new(skewed: bool) -> Self {
-        Self { skewed, ..Self::default() }
+    pub(crate) fn new(skew: Duration, lifetime: (Duration, Duration)) -> Self {
+        Self {
+            skewed: !skew.is_zero(),
+            surely_alive: (lifetime.0 / 5, lifetime.1 / 5),
+            surely_expired: lifetime.0 + 2 * skew + SLACK,
+            ..Self::default()
+        }
     }
 
     pub(crate) fn life(&mut self, handle: Handle, owner: usize) -> &mut Life {
@@ -199,9 +240,10 @@ impl Truth {
         });
         let known: Vec<_> = known.collect();
         let has_to_open = match (cookies, &*known) {
-            ([text], [known]) if !crowded => {
-                known.life.has_to_open(text, self.skewed).then_some((known.handle, known.life.disturbed))
-            }
+            ([text], [known]) if !crowded => known
+                .life
+                .has_to_open(text, self.skewed, self.surely_alive)
+                .then_some((known.handle, known.life.disturbed)),
             _ => None,
         };
         Glimpse { begun: Instant::now(), known, has_to_open }
@@ -228,6 +270,9 @@ impl Truth {
             let since = glimpse.begun - ended;
             return Err(Rule::EndsHold.broken(format!("the session {handle} opened, {since:?} after its end")));
         }
+        if brought.iter().all(|known| glimpse.begun - known.life.opened > self.surely_expired) {
+            return Err(Rule::ExpiryHolds.broken(format!("the session {handle} opened long after it expired")));
+        }
         if brought.iter().all(|known| known.is_cut) {
             return Err(Rule::OldTokensAreCut.broken(format!("an old token opened the session {handle}")));
         }
@@ -236,6 +281,28 @@ impl Truth {
             return Err(Rule::NobodySeesAnothers.broken(what));
         }
         judge_user(life, glimpse, seen).and_then(|()| judge_values(handle, life, &brought, seen))
+    }
+
+    /// Judges a list of live sessions that was asked for at `begun`, of a user if one is named.
+    pub(crate) fn judge_listed(
+        &self,
+        begun: Instant,
+        user: Option<&str>,
+        mut listed: impl Iterator<Item = Handle>,
+    ) -> Result<(), Violation> {
+        listed.try_for_each(|handle| {
+            // One that nobody has heard of may have begun by a request that was cut off.
+            let Some(life) = self.sessions.get(&handle) else { return Ok(()) };
+            if life.ended.is_some_and(|ended| ended < begun) {
+                return Err(Rule::EndsHold.broken(format!("the session {handle} is listed after its end")));
+            }
+            match user {
+                Some(user) if !life.users_tried.contains(user) => {
+                    Err(Rule::NobodySeesAnothers.broken(format!("the session {handle} is listed for {user}")))
+                }
+                _ => Ok(()),
+            }
+        })
     }
 
     /// An answer that gives out a token.
@@ -266,8 +333,24 @@ impl Truth {
 
     /// A request has a session open.
     pub(crate) fn open(&mut self, handle: Handle, request: RequestId) {
+        let skewed = self.skewed;
         if let Some(life) = self.sessions.get_mut(&handle) {
-            life.open.insert(request, (Instant::now(), false));
+            life.opened = Instant::now();
+            life.open.insert(request, (life.opened, false));
+            // It may renew the session, and whose clock is apart may find the renewal too old to be followed.
+            if skewed {
+                life.disturb();
+            }
+        }
+    }
+
+    /// Judges that a request was told that its session has ended, which was calm when it began, and whose tokens it
+    /// was about to cut off so often itself.
+    pub(crate) fn judge_dropped(&self, handle: Handle, calm: u32, cuts: u32) -> Result<(), Violation> {
+        let undisturbed = self.sessions.get(&handle).is_some_and(|life| !life.may_end && life.disturbed == calm + cuts);
+        match undisturbed {
+            true => Err(Rule::NothingIsLost.broken(format!("the session {handle} is said to have ended"))),
+            false => Ok(()),
         }
     }
 
@@ -313,7 +396,12 @@ fn judge_values(handle: Handle, life: &Life, brought: &[&Known], seen: &Seen) ->
             return Err(Rule::WritesCountOnce.broken(what));
         }
     }
-    if let Some(lost) = known.life.sets.iter().find(|number| !seen.sets.contains(number)) {
+    let is_lost = |number: &&u32| !seen.sets.contains(number) && !life.removals_begun.contains(number);
+    if let Some(back) = known.life.removed.iter().find(|number| seen.sets.contains(number)) {
+        let what = format!("the session {handle} has the value again that request {back} had set, and another removed");
+        return Err(Rule::WritesCountOnce.broken(what));
+    }
+    if let Some(lost) = known.life.sets.iter().find(is_lost) {
         let what = format!("the session {handle} lost the value that request {lost} set");
         return Err(Rule::WritesCountOnce.broken(what));
     }

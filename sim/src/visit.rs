@@ -1,11 +1,12 @@
 //! One request: the cookies that it brings, what its handler does, and what its answer promises.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use cloakroom::adapter::Committed;
-use cloakroom::{Error, ErrorKind, Handle, Lifetime, Result, Session};
+use cloakroom::{Error, ErrorKind, Handle, Result, Session};
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::lock;
@@ -13,10 +14,13 @@ use crate::net::Net;
 use crate::plan::{Action, COUNTERS, Cookies, Request, USERS};
 use crate::rule::Rule;
 use crate::truth::{Life, RequestId, Seen};
-use crate::world::{LIFETIME, World};
+use crate::world::World;
 
 /// No request waits for the store for longer than this, in all.
 const BOUND: Duration = Duration::from_millis(5_000);
+
+/// The key of what lives for one request.
+const TRANSIENT: &str = "for this request";
 
 /// What a browser has.
 #[derive(Debug, Default)]
@@ -51,6 +55,7 @@ impl Jar {
 struct Doings {
     increments: [u32; COUNTERS],
     sets: Vec<u32>,
+    removed: Vec<u32>,
     login: Option<&'static str>,
     /// The sessions that it ended: a logout in the middle of a request begins another one.
     ended: Vec<Handle>,
@@ -61,6 +66,7 @@ impl Doings {
     fn give_back(&mut self, before: Self) {
         self.increments.iter_mut().zip(before.increments).for_each(|(count, more)| *count += more);
         self.sets.extend(before.sets);
+        self.removed.extend(before.removed);
         self.login = self.login.or(before.login);
         self.ended.extend(before.ended);
     }
@@ -72,6 +78,7 @@ pub(crate) struct Visit {
     net: Arc<Net>,
     id: RequestId,
     visitor: usize,
+    has_two_tasks: bool,
     /// What came with the request.
     cookies: Vec<String>,
     begun: Instant,
@@ -79,10 +86,20 @@ pub(crate) struct Visit {
     doings: Mutex<Doings>,
     /// Whether the answer gives out a token that cuts the earlier ones off.
     cuts: AtomicBool,
+    /// The same, as far as it was committed in the middle of the request.
+    cut: AtomicBool,
+    /// How often it was about to cut them off.
+    cuttings: AtomicU32,
+    /// Whether what is not committed is discarded with the response.
+    discards: AtomicBool,
+    /// Whether a save failed, which may have done a part of its work.
+    is_unsure: AtomicBool,
+    /// The session that it opened, and how often that had been disturbed, if nothing was under way that may end it.
+    calm: OnceLock<(Handle, u32)>,
     /// Whether a user is logged in for this request only: then nothing that it does is the session's.
     passing: AtomicBool,
-    /// The session whose token, replaced a moment ago, this request brought.
-    replaced: OnceLock<Handle>,
+    /// The sessions whose tokens, replaced a moment ago, this request brought.
+    replaced: OnceLock<BTreeSet<Handle>>,
 }
 
 /// Serves a request, and brings its answer to the browser.
@@ -104,11 +121,17 @@ pub(crate) async fn serve(world: Arc<World>, id: RequestId, request: Request) {
         net,
         id,
         visitor: request.visitor,
+        has_two_tasks: request.two_tasks,
         cookies,
         begun,
         session,
         doings: Mutex::default(),
         cuts: AtomicBool::new(false),
+        cut: AtomicBool::new(false),
+        cuttings: AtomicU32::new(0),
+        discards: AtomicBool::new(false),
+        is_unsure: AtomicBool::new(false),
+        calm: OnceLock::new(),
         passing: AtomicBool::new(false),
         replaced: OnceLock::new(),
     });
@@ -122,9 +145,15 @@ pub(crate) async fn serve(world: Arc<World>, id: RequestId, request: Request) {
         Ok(seen) => {
             world.met(if seen.handle.is_some() { "opened: one" } else { "opened: none" });
             if let Some(handle) = seen.handle {
+                if let Some(calm) = glimpse.calm(handle).filter(|_| world.is_smooth()) {
+                    let _ = visit.calm.set((handle, calm));
+                }
                 lock(&world.truth).open(handle, id);
             }
             visit.note_replaced(&seen);
+            if glimpse.had_to_open(&seen) {
+                world.met("opened: had to");
+            }
             world.judge(|truth| truth.judge(&glimpse, request.visitor, &seen));
             world.story.tell(|| format!("request {id}: sees {seen:?}"));
         }
@@ -133,8 +162,13 @@ pub(crate) async fn serve(world: Arc<World>, id: RequestId, request: Request) {
     if !visit.act_all(&request).await {
         return;
     }
-    let (committing, doings) = (Instant::now(), visit.take_doings());
-    let committed = visit.session.commit(200).await;
+    let (committing, mut doings) = (Instant::now(), visit.take_doings());
+    if request.status >= 500 || visit.discards.load(Ordering::Relaxed) {
+        world.met("request: rolled back");
+        doings = Doings::default();
+        visit.cuts.store(visit.cut.load(Ordering::Relaxed), Ordering::Relaxed);
+    }
+    let committed = visit.session.commit(request.status).await;
     visit.keep_time(committing, "commit");
     visit.note_renewal_cut_off(committing);
     if visit.net.is_dead() {
@@ -152,6 +186,7 @@ impl Visit {
     /// Everything that a request can see of its session.
     fn look(&self) -> Result<Seen> {
         let session = &self.session;
+        self.look_for_transients()?;
         let mut counters = [0; COUNTERS];
         for (number, counter) in counters.iter_mut().enumerate() {
             *counter = session.get(counter_key(number))?.unwrap_or(0);
@@ -161,14 +196,28 @@ impl Visit {
         Ok(Seen { handle: session.handle()?, user, owner: session.get("owner")?, counters, sets })
     }
 
+    /// What lives for one request is there in no other.
+    fn look_for_transients(&self) -> Result<()> {
+        if self.session.contains(TRANSIENT)? || self.session.get_transient::<u32>(TRANSIENT)?.is_some() {
+            let foreign = || Rule::NobodySeesAnothers.broken(format!("request {} has a transient value", self.id));
+            self.world.violate(foreign);
+        }
+        Ok(())
+    }
+
     /// A token that was replaced a moment ago opens an empty session that cannot be changed.
     fn note_replaced(&self, seen: &Seen) {
-        let [cookie] = &*self.cookies else { return };
-        let Some(handle) = lock(&self.world.truth).session_of(cookie).filter(|_| seen.handle.is_none()) else { return };
+        let brought: BTreeSet<_> = {
+            let truth = lock(&self.world.truth);
+            self.cookies.iter().filter_map(|cookie| truth.session_of(cookie)).collect()
+        };
+        if seen.handle.is_some() || brought.is_empty() {
+            return;
+        }
         // Where it may be changed, this changes nothing.
         let change = self.session.transaction(|_| Err::<(), _>(Error::new(ErrorKind::Encode, "only asked")));
         if change.is_err_and(|error| error.kind() == ErrorKind::ReadOnly) {
-            let _ = self.replaced.set(handle);
+            let _ = self.replaced.set(brought);
         }
     }
 
@@ -230,11 +279,23 @@ impl Visit {
                 session.clear()?;
                 self.wrote(|_| {}, |life| life.values_unknown = true)?;
             }
+            Action::Remove { take } => self.remove(take)?,
+            Action::Discard => {
+                // Where another task saves at the same time, nobody can say what was saved before it.
+                if !self.has_two_tasks {
+                    self.session.discard();
+                    self.discards.store(true, Ordering::Relaxed);
+                }
+            }
             Action::Login(user) => self.login(USERS[user])?,
-            Action::Logout => {
+            Action::Logout | Action::Destroy => {
                 // An end goes through, to the session that a replaced token leads to.
-                let had = session.handle()?.or(self.replaced.get().copied());
-                session.logout()?;
+                let had = session.handle()?;
+                if action == Action::Destroy {
+                    session.destroy()?
+                } else {
+                    session.logout()?
+                }
                 self.ends(had);
                 self.may_end_all_brought();
             }
@@ -249,9 +310,25 @@ impl Visit {
                 self.wrote(|_| {}, |_| {})?;
             }
             Action::TakeFlashes => drop(session.flashes()?),
+            Action::PeekFlashes => {
+                session.flash_now("info", "here")?;
+                session.peek_flashes()?;
+            }
+            Action::Transient => self.keep_for_the_request()?,
+            Action::WriteTransient => {
+                session.write_transient(true)?;
+                session.set("set for the request", self.id)?;
+                self.passing.store(true, Ordering::Relaxed);
+            }
+            Action::Ask => self.ask()?,
+            Action::Devices => self.list_devices().await?,
             Action::Lifetime => {
-                let lifetime = Lifetime::default().idle(LIFETIME.0 / 2).absolute(LIFETIME.1 / 2);
-                session.set_lifetime(lifetime)?;
+                let (idle, absolute) = self.world.plan.settings.lifetime;
+                session.set_lifetime(session.lifetime()?.idle(idle / 2).absolute(absolute / 2))?;
+                self.wrote(|_| {}, |_| {})?;
+            }
+            Action::Remember => {
+                session.remember(self.world.plan.settings.lifetime.0)?;
                 self.wrote(|_| {}, |_| {})?;
             }
             Action::Note => {
@@ -281,15 +358,20 @@ impl Visit {
     ) -> Result<()> {
         // What other tasks do meanwhile is for a later commit.
         let (begun, mut doings, handle) = (Instant::now(), self.take_doings(), self.session.handle()?);
+        let cuts = self.cuts.load(Ordering::Relaxed);
         let result = commit.await;
         self.keep_time(begun, what);
         self.note_renewal_cut_off(begun);
         match &result {
             Ok(()) if !self.net.is_dead() => {
                 also(&mut doings);
+                self.cut.fetch_or(cuts, Ordering::Relaxed);
                 self.acknowledge(handle, doings);
             }
-            _ => lock(&self.doings).give_back(doings),
+            _ => {
+                self.is_unsure.store(true, Ordering::Relaxed);
+                lock(&self.doings).give_back(doings);
+            }
         }
         result
     }
@@ -308,7 +390,7 @@ impl Visit {
             self.cuts(had);
         }
         // Where a user may have so many sessions, it takes the place of what a replaced token leads to.
-        if let Some(replaced) = self.replaced.get() {
+        for replaced in self.replaced.get().into_iter().flatten() {
             lock(&self.world.truth).life(*replaced, self.visitor).try_to_end();
         }
         let may_end = matches!(self.world.plan.settings.user_limit, Some((_, false)))
@@ -322,6 +404,67 @@ impl Visit {
                 life.may_end |= may_end;
             },
         )
+    }
+
+    /// Removes the oldest value that another request has set.
+    fn remove(&self, take: bool) -> Result<()> {
+        let keys = self.session.keys()?;
+        let numbers = keys.iter().filter_map(|key| key.strip_prefix("set ")?.parse::<u32>().ok());
+        let Some(number) = numbers.filter(|number| *number != self.id).min() else { return Ok(()) };
+        let key = format!("set {number}");
+        let is_there = if take { self.session.take::<u32>(&key)?.is_some() } else { self.session.remove(&key)? };
+        if !is_there {
+            return Ok(());
+        }
+        let mut for_good = false;
+        self.with_life(|life| for_good = life.begin_removal(number))?;
+        if for_good {
+            lock(&self.doings).removed.push(number);
+        }
+        Ok(())
+    }
+
+    fn keep_for_the_request(&self) -> Result<()> {
+        self.session.set_transient(TRANSIENT, self.id)?;
+        if self.session.get::<u32>(TRANSIENT)? != Some(self.id) {
+            self.world.violate(|| Rule::NothingIsLost.broken(format!("request {} lost a transient value", self.id)));
+        }
+        if !self.has_two_tasks {
+            self.session.remove_transient(TRANSIENT)?;
+        }
+        Ok(())
+    }
+
+    /// What a session can tell besides its values.
+    fn ask(&self) -> Result<()> {
+        let session = &self.session;
+        session.lifetime()?;
+        let (idle, absolute) = (session.idle_deadline()?, session.absolute_deadline()?);
+        if let (Some(idle), Some(absolute)) = (idle, absolute)
+            && idle > absolute
+        {
+            let late = || Rule::ExpiryHolds.broken(format!("request {}: idle until after the end", self.id));
+            self.world.violate(late);
+        }
+        session.created()?;
+        session.expires_in()?;
+        session.authenticated_at()?;
+        if session.is_empty()? != (session.len()? == 0) && !self.has_two_tasks {
+            self.world.violate(|| Rule::NothingIsLost.broken(format!("request {}: empty, or not", self.id)));
+        }
+        // That nobody is logged in is an answer.
+        let _ = (session.require_user(), session.require_fresh(Duration::from_secs(60)), session.has_token("any"));
+        Ok(())
+    }
+
+    async fn list_devices(&self) -> Result<()> {
+        let Some(user) = self.session.user()? else { return Ok(()) };
+        let (manager, _) = self.world.host(self.net.host);
+        let begun = Instant::now();
+        let mut listed = manager.sessions_of(&user).await?;
+        listed.extend(manager.list_of(&user, None, 1).await?.sessions);
+        self.world.judge(|truth| truth.judge_listed(begun, Some(&user), listed.iter().map(|info| info.handle)));
+        Ok(())
     }
 
     async fn revoke_others(&self) -> Result<()> {
@@ -397,6 +540,7 @@ impl Visit {
     fn cuts(&self, had: Option<Handle>) {
         let Some(had) = had else { return };
         self.cuts.store(true, Ordering::Relaxed);
+        self.cuttings.fetch_add(1, Ordering::Relaxed);
         lock(&self.world.truth).cut(had, self.id);
     }
 
@@ -409,7 +553,9 @@ impl Visit {
             }
         }
         let Some(handle) = handle else { return };
-        truth.life(handle, self.visitor).acknowledge(&doings.increments, &doings.sets, doings.login);
+        let life = truth.life(handle, self.visitor);
+        life.acknowledge(&doings.increments, &doings.sets, doings.login);
+        life.acknowledge_removals(&doings.removed);
     }
 
     /// What the answer promises; returns what it does to the browser's cookie.
@@ -432,12 +578,20 @@ impl Visit {
         let handle = self.session.handle().ok().flatten();
         if !dropped {
             self.acknowledge(handle, doings);
+        } else if let Some((handle, calm)) = self.calm.get()
+            && self.begun.elapsed() < Duration::from_secs(4)
+        {
+            let cuttings = self.cuttings.load(Ordering::Relaxed);
+            self.world.judge(|truth| truth.judge_dropped(*handle, *calm, cuttings));
         }
         let mut truth = lock(&self.world.truth);
         if let (Some(Some(text)), Some(handle)) = (&cookie, handle) {
             truth.issue(text, handle, self.visitor, self.cuts.load(Ordering::Relaxed), self.begun);
         }
-        truth.close(self.id);
+        // What a save in the middle began may still be under way, as far as anybody knows.
+        if !self.is_unsure.load(Ordering::Relaxed) {
+            truth.close(self.id);
+        }
         drop(truth);
         self.world.story.tell(|| {
             let change = match &cookie {

@@ -24,9 +24,6 @@ use crate::story::Story;
 use crate::truth::{Life, Truth};
 use crate::visit::{Jar, serve};
 
-/// Idle and absolute time of the sessions.
-pub(crate) const LIFETIME: (Duration, Duration) = (Duration::from_secs(40 * 60), Duration::from_secs(6 * 3600));
-
 /// Whatever is under way when the last step has begun is over after this long.
 const SETTLED: Duration = Duration::from_secs(90);
 
@@ -40,6 +37,8 @@ pub(crate) struct World {
     start: Instant,
     rng: Mutex<Rng>,
     shared: Shared,
+    /// The clock of the store, if it has one.
+    clock: HostClock,
     hosts: Mutex<Vec<Host>>,
     pub(crate) jars: Mutex<Vec<Jar>>,
     pub(crate) truth: Mutex<Truth>,
@@ -92,14 +91,20 @@ pub(crate) fn play(plan: Plan, planted: Option<Planted>, tells: bool) -> Outcome
 impl World {
     fn new(plan: Plan, planted: Option<Planted>, tells: bool) -> Arc<Self> {
         let start = Instant::now();
+        let mut rng = Rng::with_seed(plan.seed);
+        // A key is kept for ten minutes longer than its record, which has to do for all clocks.
+        let most = millis(plan.settings.skew / 4);
+        let drift = if most == 0 { 0 } else { rng.i64(-200..=200) };
+        let clock = HostClock::new(start, rng.i64(-most..=most), drift);
         let world = Arc::new(Self {
             planted,
             start,
-            rng: Mutex::new(Rng::with_seed(plan.seed)),
-            shared: Shared::open(plan.settings.store, plan.settings.room),
+            rng: Mutex::new(rng),
+            shared: Shared::open(plan.settings.store, plan.settings.room, clock.clone()),
+            clock,
             hosts: Mutex::default(),
             jars: Mutex::new((0..plan.settings.visitors).map(|_| Jar::default()).collect()),
-            truth: Mutex::new(Truth::new(!plan.settings.skew.is_zero())),
+            truth: Mutex::new(Truth::new(plan.settings.skew, plan.settings.lifetime)),
             records: Mutex::default(),
             outages: Mutex::default(),
             story: Story::new(start, tells),
@@ -123,7 +128,8 @@ impl World {
         let settings = &self.plan.settings;
         let net = Net::new(Arc::clone(self), number);
         let store = self.shared.connect(Arc::clone(&net), self.planted);
-        let lifetime = Lifetime::default().idle(LIFETIME.0).absolute(LIFETIME.1);
+        let (idle, absolute) = settings.lifetime;
+        let lifetime = Lifetime::default().idle(idle).absolute(absolute);
         let lifetime = settings.renews_every.map_or(lifetime, |every| lifetime.renew_every(every));
         let source = Source(Mutex::new(Rng::with_seed(lock(&self.rng).u64(..))));
         let world = Arc::downgrade(self);
@@ -137,13 +143,14 @@ impl World {
             .clock(clock.clone())
             .randomness(source)
             .observer(observer)
+            .roll_back_on(|status| status >= 500)
             .without_sweeper();
         if let Some((limit, refuses)) = settings.user_limit {
             let policy = if refuses { LimitPolicy::Refuse } else { LimitPolicy::EndOldest };
             builder = builder.sessions_per_user(limit, policy);
         }
         if self.planted == Some(Planted::TakenBackAtOnce) && number > 0 {
-            builder = builder.store_timeout(Duration::from_millis(1));
+            builder = builder.store_timeout(Duration::from_millis(15));
         }
         let manager = builder.build().unwrap_or_else(|error| panic!("a configuration of the simulation: {error}"));
         Host { clock, manager, net }
@@ -182,6 +189,7 @@ impl World {
                 }
             }
             What::Revoke { host, visitor } => drop(tokio::spawn(world.revoke(host, visitor))),
+            What::RevokeOf { host, visitor, user } => drop(tokio::spawn(world.revoke_of(host, visitor, USERS[user]))),
             What::RevokeUser { host, user, hangs_up } => {
                 let task = tokio::spawn(Arc::clone(&world).revoke_user(host, USERS[user]));
                 if let Some(after) = hangs_up {
@@ -207,6 +215,11 @@ impl World {
                 // A clock that jumps in the middle of a request may take a step of it for one that came too late.
                 lock(&self.truth).sessions.values_mut().for_each(Life::try_to_end);
             }
+            What::JumpOfStore { offset } => {
+                self.met("fault: clock of the store jumped");
+                self.story.tell(|| format!("the clock of the store is {offset} ms ahead"));
+                self.clock.jump(offset);
+            }
             What::Outage { host, lasts } => {
                 self.met("fault: outage");
                 self.story.tell(|| format!("the store is away for {lasts:?}, for host {host:?}"));
@@ -228,6 +241,34 @@ impl World {
         self.keep_time(begun, "revoke");
         if revoked.is_ok() && !net.is_dead() {
             self.revoked(&[handle]);
+        }
+    }
+
+    /// Ends the session of a visitor's cookie if it is this user's.
+    async fn revoke_of(self: Arc<Self>, host: usize, visitor: usize, user: &'static str) {
+        let (manager, net) = self.host(host);
+        let cookie = lock(&self.jars)[visitor].cookie.clone();
+        let Some(handle) = cookie.and_then(|cookie| lock(&self.truth).session_of(&cookie)) else { return };
+        self.story.tell(|| format!("{user} revokes {handle} of visitor {visitor}"));
+        let is_of_user = |life: &mut Life| {
+            life.try_to_end();
+            // Before a login is acknowledged, only what it has done so far ends: the session is not the user's yet.
+            life.user.is_some_and(|(known, _)| known == user)
+        };
+        let is_of_user = lock(&self.truth).sessions.get_mut(&handle).is_some_and(is_of_user);
+        let begun = Instant::now();
+        let revoked = manager.revoke_of(user, handle).await;
+        self.keep_time(begun, "revoke_of");
+        if matches!(revoked, Ok(true)) && !net.is_dead() {
+            if is_of_user {
+                self.revoked(&[handle]);
+            }
+            let tried = lock(&self.truth).sessions.get(&handle).is_some_and(|life| life.users_tried.contains(user));
+            if !tried {
+                self.violate(|| {
+                    Rule::NobodySeesAnothers.broken(format!("{user} ended the session {handle} of another"))
+                });
+            }
         }
     }
 
@@ -276,9 +317,15 @@ impl World {
         let (manager, _) = self.host(host);
         // Failures are what outages are for. A sweep takes as long as its store.
         let _ = timeout(OPERATOR_BOUND, manager.sweep()).await;
-        let _ = manager.list(None, 100).await;
         let _ = manager.count().await;
-        let _ = manager.sessions_of(USERS[0]).await;
+        let (begun, mut next) = (Instant::now(), None);
+        while let Ok(page) = manager.list(next, 2).await {
+            self.judge(|truth| truth.judge_listed(begun, None, page.sessions.iter().map(|info| info.handle)));
+            next = page.next;
+            if next.is_none() {
+                break;
+            }
+        }
     }
 
     /// The process that runs on a host now, and its network.
@@ -288,8 +335,20 @@ impl World {
     }
 
     /// What becomes of the next message.
-    pub(crate) fn fate(&self) -> (Fate, &'static str) {
-        Fate::draw(&mut lock(&self.rng), self.plan.settings.faults)
+    pub(crate) fn fate(&self, is_write: bool) -> (Fate, &'static str) {
+        let settings = &self.plan.settings;
+        Fate::draw(&mut lock(&self.rng), settings.faults, is_write && settings.late_writes)
+    }
+
+    /// Whether the store answers a load of this host at once.
+    pub(crate) fn is_at_once(&self, host: usize) -> bool {
+        self.plan.settings.at_once && !self.is_away(host) && lock(&self.rng).bool()
+    }
+
+    /// Whether no message is lost or late, no clock is apart, and no session given up for another.
+    pub(crate) fn is_smooth(&self) -> bool {
+        let settings = &self.plan.settings;
+        settings.faults == 0 && !settings.late_writes && settings.room.is_none() && settings.skew.is_zero()
     }
 
     pub(crate) fn is_away(&self, host: usize) -> bool {
@@ -346,7 +405,7 @@ impl World {
     /// When all is over, nothing is left: no record, no task.
     async fn leaves_nothing(self: &Arc<Self>) {
         lock(&self.outages).clear();
-        sleep(2 * LIFETIME.1).await;
+        sleep(2 * self.plan.settings.lifetime.1).await;
         // By a store that is never away.
         let left = self.shared.sweep(true_time(self.start) + self.plan.settings.skew).await;
         if let Err(error) = left {

@@ -126,6 +126,26 @@ async fn a_session_whose_creation_is_late_is_created_once() -> Result {
     Ok(())
 }
 
+/// What keeps a late creation out is under the key of the session, and is not the session.
+#[tokio::test(start_paused = true)]
+async fn a_second_end_does_not_let_a_late_creation_in() -> Result {
+    let (site, late) = late_site(|builder| builder);
+    let mut visitor = Visitor::new();
+    let session = visitor.arrive(&site).await?;
+    session.set("n", 1)?;
+    late.hold_back(1);
+    assert_eq!(error_of(&visitor.leave(&session).await), None);
+    let (first, second) = (visitor.arrive(&site).await?, visitor.arrive(&site).await?);
+    for session in [&first, &second] {
+        session.logout()?;
+        assert_eq!(error_of(&session.commit(200).await), None);
+    }
+    late.arrive(site.now()).await?;
+    assert_eq!(site.count().await, 0);
+    assert!(!visitor.is_known(&site).await?);
+    Ok(())
+}
+
 /// With a limit, a login begins as a pending record, and a swap makes that a session.
 #[tokio::test(start_paused = true)]
 async fn a_login_under_a_limit_whose_answer_is_lost_begins_one_session() -> Result {

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cloakroom::{
-    BoxFuture, Created, FindBy, Found, Handle, IndexEntry, IndexPage, Record, RemovalListener, Result, Revision,
-    SessionIndex, SessionStore, StoreKey, Swap, Timestamp, Touched,
+    BoxFuture, Created, FindBy, Found, Handle, IndexEntry, IndexPage, Record, RecordKind, RemovalListener, Result,
+    Revision, SessionIndex, SessionStore, StoreKey, Swap, Timestamp, Touched,
 };
 
 use super::settle;
@@ -58,6 +58,13 @@ impl SessionStore for Direct {
         })
     }
 
+    fn try_load(&self, key: &StoreKey, now: Timestamp) -> Option<Result<Option<Record>>> {
+        self.net.is_at_once().then(|| {
+            self.net.world.met("load: at once");
+            self.faulty.load(key, now)
+        })
+    }
+
     fn create<'a>(&'a self, key: &'a StoreKey, record: &'a Record, now: Timestamp) -> BoxFuture<'a, Result<Created>> {
         let (net, faulty, key, record) = (Arc::clone(&self.net), Arc::clone(&self.faulty), *key, record.clone());
         Box::pin(async move {
@@ -101,7 +108,11 @@ impl SessionStore for Direct {
                     Ok(swapped)
                 }
             };
-            self.net.send(text, effect).await?
+            if record.kind == RecordKind::Live {
+                self.net.send_write(text, effect).await?
+            } else {
+                self.net.send(text, effect).await?
+            }
         })
     }
 

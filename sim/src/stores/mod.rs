@@ -1,6 +1,7 @@
 //! The stores that hosts can share.
 
 mod direct;
+mod redis;
 
 use std::fmt;
 use std::future::Future;
@@ -11,7 +12,9 @@ use std::task::{Context, Poll, Waker};
 
 use cloakroom::{Durability, FileStore, MemoryStore, Record, SessionStore, StoreKey, Timestamp};
 use direct::Direct;
+use redis::{Redis, Server};
 
+use crate::clock::HostClock;
 use crate::net::Net;
 use crate::planted::Planted;
 
@@ -22,11 +25,13 @@ pub enum StoreKind {
     Memory,
     /// [`FileStore`], as it is, on a file that goes with the simulation.
     File,
+    /// Redis as a model that keeps the laws of a store.
+    Redis,
 }
 
 impl StoreKind {
     /// All of them.
-    pub const ALL: [Self; 2] = [Self::Memory, Self::File];
+    pub const ALL: [Self; 3] = [Self::Memory, Self::File, Self::Redis];
 }
 
 impl fmt::Display for StoreKind {
@@ -34,6 +39,7 @@ impl fmt::Display for StoreKind {
         f.write_str(match self {
             Self::Memory => "memory",
             Self::File => "file",
+            Self::Redis => "redis",
         })
     }
 }
@@ -43,7 +49,7 @@ impl FromStr for StoreKind {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let known = Self::ALL.into_iter().find(|kind| kind.to_string() == text);
-        known.ok_or_else(|| format!("{text:?} is no store; use memory or file"))
+        known.ok_or_else(|| format!("{text:?} is no store; use memory, file or redis"))
     }
 }
 
@@ -51,16 +57,23 @@ impl FromStr for StoreKind {
 #[derive(Clone)]
 pub(crate) struct Shared {
     store: Arc<dyn SessionStore>,
+    /// The same where it is the model of Redis.
+    redis: Option<Redis>,
     /// Goes with the last host.
     _folder: Option<Arc<tempfile::TempDir>>,
 }
 
 impl Shared {
-    pub(crate) fn open(kind: StoreKind, room: Option<usize>) -> Self {
+    /// Opens a store; one that has a clock has this one.
+    pub(crate) fn open(kind: StoreKind, room: Option<usize>, clock: HostClock) -> Self {
         match kind {
             StoreKind::Memory => {
                 let store = room.map_or_else(MemoryStore::new, MemoryStore::with_limit);
-                Self { store: Arc::new(store), _folder: None }
+                Self { store: Arc::new(store), redis: None, _folder: None }
+            }
+            StoreKind::Redis => {
+                let redis = Redis::next_to(Arc::new(Server::new(clock)));
+                Self { store: Arc::new(redis.clone()), redis: Some(redis), _folder: None }
             }
             StoreKind::File => {
                 let opened = tempfile::tempdir().map_err(|error| error.to_string()).and_then(|folder| {
@@ -68,7 +81,7 @@ impl Shared {
                     let store =
                         FileStore::builder(folder.path().join("sessions.db")).durability(Durability::ProcessCrash);
                     let store = settle(store.open()).map_err(|error| error.to_string())?;
-                    Ok(Self { store: Arc::new(store), _folder: Some(Arc::new(folder)) })
+                    Ok(Self { store: Arc::new(store), redis: None, _folder: Some(Arc::new(folder)) })
                 });
                 opened.unwrap_or_else(|error| panic!("the file store cannot be opened: {error}"))
             }
@@ -77,7 +90,10 @@ impl Shared {
 
     /// The store as a host has it, at the other end of its network.
     pub(crate) fn connect(&self, net: Arc<Net>, planted: Option<Planted>) -> Arc<dyn SessionStore> {
-        Arc::new(Direct::new(Arc::clone(&self.store), net, planted))
+        match &self.redis {
+            Some(redis) => Arc::new(redis.behind(net, planted)),
+            None => Arc::new(Direct::new(Arc::clone(&self.store), net, planted)),
+        }
     }
 
     /// Removes what has expired.
@@ -100,10 +116,13 @@ impl Shared {
 pub(crate) fn settle<F: Future>(future: F) -> F::Output {
     let mut future = pin!(future);
     let mut context = Context::from_waker(Waker::noop());
-    loop {
+    for polls in 0_u32.. {
         match future.as_mut().poll(&mut context) {
             Poll::Ready(output) => return output,
-            Poll::Pending => std::thread::yield_now(),
+            // A store in memory only pauses for others. A file may be with another thread.
+            Poll::Pending if polls > 64 => std::thread::yield_now(),
+            Poll::Pending => {}
         }
     }
+    unreachable!("a verb that never ends")
 }

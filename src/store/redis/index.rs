@@ -13,7 +13,7 @@ use super::script::{Call, FORGET, INDEX, RELEASE};
 use super::{OPTIONS, RedisStore, SLACK, kept_for, millis};
 use crate::clock::Timestamp;
 use crate::error::{ErrorKind, Result};
-use crate::record::{Handle, Record};
+use crate::record::{Handle, Record, RecordKind};
 use crate::store::{Announcement, FindBy, Found};
 use crate::token::StoreKey;
 
@@ -130,10 +130,11 @@ impl RedisStore {
                     _ => stale.push(*key),
                 }
             }
-            if stale.is_empty() {
+            if stale.is_empty() && found.iter().all(|found: &Found| found.record.kind != RecordKind::Moved) {
                 return Ok(found);
             }
-            // What is missing may have moved on, as a renewal does, to a place that the index did not name yet.
+            // What is missing, or is a marker by now, may have moved on, as a renewal does, to a place that the index did
+            // not name yet.
             let current = self.named(index).await?;
             if current == known {
                 // To forget is no part of finding: if it fails, it is done another time.

@@ -11,7 +11,7 @@ use super::scan::step;
 use super::{RedisStore, record};
 use crate::clock::Timestamp;
 use crate::error::{ErrorKind, Result};
-use crate::record::{MAX_USER_BYTES, Record};
+use crate::record::{MAX_USER_BYTES, Record, RecordKind};
 use crate::store::{FindBy, IndexEntry, IndexPage};
 use crate::token::StoreKey;
 
@@ -62,13 +62,15 @@ impl RedisStore {
                     Head::Columns(_) | Head::Gone => stale.push(*key),
                 }
             }
-            if !stale.is_empty() {
-                // What is missing may have moved on, as a renewal does, to a place that was not named yet.
+            // What is missing, or is a marker by now, may have moved on, as a renewal does, to a place that was not named yet.
+            if !stale.is_empty() || entries.iter().any(|entry: &IndexEntry| entry.kind == RecordKind::Moved) {
                 let current = self.named_page(&index, from, limit).await?;
                 if current.0 != known {
                     (known, next) = current;
                     continue;
                 }
+            }
+            if !stale.is_empty() {
                 // To forget is no part of finding: if it fails, it is done another time.
                 let _ = self.forget_gone(&index, &stale).await;
             }
