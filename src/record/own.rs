@@ -6,7 +6,7 @@
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::{Handle, Space, Values};
+use super::{Handle, Record, Space, Values};
 use crate::clock::Timestamp;
 use crate::codec;
 use crate::error::{Error, ErrorKind, Result};

@@ -130,7 +130,7 @@ impl Case {
 
 /// Another worker that reads sessions, as a server has them: where there is only one, it leaves reads to a thread of the store.
 fn second_worker(store: &Arc<FileStore>) {
-    let (asked, has_asked) = std::sync::mpsc::channel();
+    let (asked, has_asked) = std::sync::mpsc::channel::<()>();
     let store = Arc::clone(store);
     std::thread::spawn(move || {
         let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
