@@ -3,8 +3,9 @@
 use std::future::Future;
 
 use super::Session;
-use super::state::Held;
+use super::state::{Held, Open};
 use crate::clock::Timestamp;
+use crate::manager::SessionManager;
 use crate::record::Handle;
 use crate::token::StoreKey;
 
@@ -16,6 +17,27 @@ pub(crate) enum Awaited {
     Over,
     /// No session, or none yet.
     Nothing,
+}
+
+impl Awaited {
+    /// What an opened session is waited for.
+    pub(super) fn of(open: &Open, manager: &SessionManager) -> Self {
+        let of = |held: &Held| {
+            let key = match held {
+                Held::Kept(ticket) => Some(ticket.key),
+                Held::Sealed(record) => manager.registered_at(record),
+            };
+            Self::Session { handle: held.record().handle, key, expires: held.record().expires() }
+        };
+        match (&open.held, open.ending.last()) {
+            (Some(held), _) => of(held),
+            // What is written begins another session, or has begun it already.
+            (None, _) if !open.log.is_empty() || open.unresolved.is_some() => Self::Nothing,
+            (None, Some(ending)) => of(ending),
+            (None, None) if open.life > 0 => Self::Over,
+            (None, None) => Self::Nothing,
+        }
+    }
 }
 
 impl Session {
@@ -61,21 +83,6 @@ impl Session {
     }
 
     pub(crate) fn awaited(&self) -> Awaited {
-        let of = |held: &Held| {
-            let key = match held {
-                Held::Kept(ticket) => Some(ticket.key),
-                Held::Sealed(record) => self.manager().registered_at(record),
-            };
-            Awaited::Session { handle: held.record().handle, key, expires: held.record().expires() }
-        };
-        self.if_loaded(|open| match (&open.held, open.ending.last()) {
-            (Some(held), _) => of(held),
-            // What is written begins another session, or has begun it already.
-            (None, _) if !open.log.is_empty() || open.unresolved.is_some() => Awaited::Nothing,
-            (None, Some(ending)) => of(ending),
-            (None, None) if open.life > 0 => Awaited::Over,
-            (None, None) => Awaited::Nothing,
-        })
-        .unwrap_or(Awaited::Nothing)
+        self.if_loaded(|open| Awaited::of(open, self.manager())).unwrap_or(Awaited::Nothing)
     }
 }

@@ -19,6 +19,7 @@ pub use ambient::Scope;
 pub(crate) use draft::{ChangeLog, Draft};
 pub(crate) use ended::Awaited;
 pub use flash::Flash;
+use tokio::sync::Notify;
 pub use update::View;
 
 use crate::adapter::RequestHead;
@@ -60,12 +61,22 @@ struct Inner {
     open: Option<Box<Open>>,
     /// Whether the response head has been sent.
     sent: bool,
+    /// Who waits for the end of a session that there is not yet.
+    waiting: Option<Arc<Notify>>,
+}
+
+impl Inner {
+    /// Those who wait for a session, if there is one by now.
+    fn take_waiting(&mut self, manager: &SessionManager) -> Option<Arc<Notify>> {
+        let open = self.open.as_deref()?;
+        self.waiting.take_if(|_| !matches!(Awaited::of(open, manager), Awaited::Nothing))
+    }
 }
 
 impl Session {
     pub(crate) fn new(manager: SessionManager, head: impl RequestHead) -> Self {
         let patience = manager.new_patience();
-        let inner = Mutex::new(Inner { open: None, sent: false });
+        let inner = Mutex::new(Inner { open: None, sent: false, waiting: None });
         Self(Arc::new(Shared { manager, gate: tokio::sync::Mutex::new(()), patience, inner, head }))
     }
 
@@ -130,13 +141,28 @@ impl Session {
     }
 
     fn set_open(&self, mut open: Box<Open>) {
-        {
-            let mut inner = self.lock();
+        self.under_lock(|inner| {
             open.sent = inner.sent;
             open.arrived = open.standing;
             inner.open.get_or_insert(open);
+        });
+    }
+
+    /// Gives `f` all of it. Those who wait for a session are woken if there is one then, without the lock.
+    fn under_lock<R>(&self, f: impl FnOnce(&mut Inner) -> R) -> R {
+        let (result, waiting) = {
+            let mut inner = self.lock();
+            (f(&mut inner), inner.take_waiting(self.manager()))
+        };
+        if let Some(waiting) = waiting {
+            waiting.notify_waiters();
         }
-        self.manager().begun();
+        result
+    }
+
+    /// What those wait for who found no session to wait for the end of.
+    pub(crate) fn waiting(&self) -> Arc<Notify> {
+        Arc::clone(self.lock().waiting.get_or_insert_default())
     }
 
     /// Whether the session has been loaded in this request.
@@ -185,17 +211,18 @@ impl Session {
 
     /// Gives `f` the opened session, if anybody opened it, and notes that the head is sent where `f` answers what is in it.
     pub(crate) fn finish<R>(&self, f: impl FnOnce(&mut Open) -> Result<Option<R>>) -> Option<Result<Option<R>>> {
-        let mut inner = self.lock();
-        let Some(open) = &mut inner.open else {
-            inner.sent = true;
-            return None;
-        };
-        let result = f(open);
-        if let Ok(Some(_)) = result {
-            open.sent = true;
-            inner.sent = true;
-        }
-        Some(result)
+        self.under_lock(|inner| {
+            let Some(open) = &mut inner.open else {
+                inner.sent = true;
+                return None;
+            };
+            let result = f(open);
+            if let Ok(Some(_)) = result {
+                open.sent = true;
+                inner.sent = true;
+            }
+            Some(result)
+        })
     }
 
     /// Commits nothing of what this request changed and did not save: for adapters, where the framework makes a response
@@ -236,7 +263,7 @@ impl Session {
 
     /// The same where it is no mistake that nobody loaded it.
     pub(crate) fn if_loaded<R>(&self, f: impl FnOnce(&mut Open) -> R) -> Option<R> {
-        self.lock().open.as_deref_mut().map(f)
+        self.under_lock(|inner| inner.open.as_deref_mut().map(f))
     }
 
     /// Reads, which is activity.

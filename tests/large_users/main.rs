@@ -6,6 +6,7 @@ mod file;
 mod measure;
 mod memory;
 mod redis;
+mod waiting;
 
 use std::time::Duration;
 

@@ -34,29 +34,40 @@ fn status(name: &str) -> u64 {
 }
 
 /// A task that wants to run all the time, on a runtime of one thread.
-pub(crate) struct Other(JoinHandle<()>, std::sync::Arc<std::sync::Mutex<Duration>>);
+pub(crate) struct Other(JoinHandle<()>, std::sync::Arc<std::sync::Mutex<Turns>>);
+
+struct Turns {
+    last: Duration,
+    longest: Duration,
+}
+
+impl Turns {
+    fn note(&mut self) {
+        let now = worked();
+        self.longest = self.longest.max(now - self.last);
+        self.last = now;
+    }
+}
 
 impl Other {
     pub(crate) fn start() -> Self {
-        let longest = std::sync::Arc::<std::sync::Mutex<Duration>>::default();
-        let theirs = std::sync::Arc::clone(&longest);
+        let turns = std::sync::Arc::new(std::sync::Mutex::new(Turns { last: worked(), longest: Duration::ZERO }));
+        let theirs = std::sync::Arc::clone(&turns);
         let task = tokio::spawn(async move {
-            let mut last = worked();
             loop {
                 tokio::task::yield_now().await;
-                let now = worked();
-                let mut longest = theirs.lock().expect("nobody panics");
-                *longest = longest.max(now - last);
-                last = now;
+                theirs.lock().expect("nobody panics").note();
             }
         });
-        Self(task, longest)
+        Self(task, turns)
     }
 
-    /// For how long it was kept from running, at the longest.
+    /// For how long it was kept from running, at the longest, until now.
     pub(crate) fn longest_pause(self) -> Duration {
         self.0.abort();
-        *self.1.lock().expect("nobody panics")
+        let mut turns = self.1.lock().expect("nobody panics");
+        turns.note();
+        turns.longest
     }
 }
 

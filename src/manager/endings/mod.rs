@@ -8,7 +8,7 @@ mod watch;
 use std::collections::BTreeMap;
 use std::ops::Bound;
 use std::pin::pin;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -27,7 +27,7 @@ use crate::token::StoreKey;
 const TICK_OF_THE_ANNOUNCED: Duration = Duration::from_secs(30);
 
 /// How many sessions are gone through before others go on.
-const PAGE: usize = 1_000;
+const PAGE: usize = 250;
 
 /// Who waits for the end of which session.
 #[derive(Debug, Default)]
@@ -37,9 +37,6 @@ pub(super) struct Endings {
     announced: AtomicBool,
     /// Somebody has to be looked at at once.
     nudge: Notify,
-    /// How many wait for a session that there is not yet.
-    unbegun: AtomicUsize,
-    begun: Notify,
 }
 
 #[derive(Debug, Default)]
@@ -90,11 +87,9 @@ impl Endings {
         }
     }
 
-    /// A session may have been loaded, or begun, that somebody waits for.
+    /// A session was kept: whoever waited for it was woken with it.
     pub(super) fn begun(&self) {
-        if self.unbegun.load(Ordering::Relaxed) > 0 {
-            self.begun.notify_waiters();
-        }
+        let _ = self;
     }
 
     fn wait_for(&self, handle: Handle, key: Option<StoreKey>, expires: Timestamp) -> channel::Receiver<bool> {
@@ -138,13 +133,17 @@ impl Endings {
         heard
     }
 
-    /// The sessions that the store has announced since the last look; none if it is asked for all anyway.
-    fn take_announced(&self) -> Option<Vec<(Handle, StoreKey)>> {
+    /// The first of the sessions that the store has announced since the last look; none if it is asked for all anyway.
+    fn take_announced(&self, most: usize) -> Option<Vec<(Handle, StoreKey)>> {
         let (mut waiting, next) = (self.lock(), Instant::now() + TICK_OF_THE_ANNOUNCED);
         if waiting.all_due {
             return None;
         }
-        let announced = std::mem::take(&mut waiting.announced);
+        let most = most.min(waiting.announced.len());
+        let announced: Vec<_> = waiting.announced.drain(..most).collect();
+        if !waiting.announced.is_empty() {
+            self.nudge.notify_one();
+        }
         let due = announced.into_iter().filter_map(|handle| {
             let entry = waiting.sessions.get_mut(&handle)?;
             entry.look_at = next;
@@ -161,43 +160,39 @@ impl Endings {
         std::mem::take(&mut waiting.all_due)
     }
 
-    /// Goes through the next sessions behind `last` and adds those to `due` that the store has to be asked for; false
-    /// after the last one.
+    /// Goes through the next sessions behind `last` and adds those to `due` that the store has to be asked for, and those to
+    /// `over` that have expired; false after the last one.
     fn go_through(
         &self,
         last: &mut Option<Handle>,
         all: bool,
         now: Timestamp,
         due: &mut Vec<(Handle, StoreKey)>,
+        over: &mut Vec<channel::Sender<bool>>,
     ) -> bool {
         let (at, announced) = (Instant::now(), self.announced.load(Ordering::Relaxed));
-        let (mut over, mut unwanted, mut seen) = (Vec::new(), Vec::new(), 0);
-        {
-            let mut waiting = self.lock();
-            let behind = last.map_or(Bound::Unbounded, Bound::Excluded);
-            for (handle, entry) in waiting.sessions.range_mut((behind, Bound::Unbounded)).take(PAGE) {
-                (*last, seen) = (Some(*handle), seen + 1);
-                // Whoever waits again and again, and does something else in between, is looked after in between.
-                if !std::mem::take(&mut entry.wanted) && entry.over.receiver_count() == 0 {
-                    unwanted.push(*handle);
-                    continue;
-                }
-                match entry.key {
-                    _ if *entry.over.borrow() => {}
-                    None if now >= entry.expires => over.push(entry.over.clone()),
-                    Some(key) if all || !announced || now >= entry.expires || at >= entry.look_at => {
-                        entry.look_at = at + TICK_OF_THE_ANNOUNCED;
-                        due.push((*handle, key));
-                    }
-                    _ => {}
-                }
+        let (mut unwanted, mut seen) = (Vec::new(), 0);
+        let mut waiting = self.lock();
+        let behind = last.map_or(Bound::Unbounded, Bound::Excluded);
+        for (handle, entry) in waiting.sessions.range_mut((behind, Bound::Unbounded)).take(PAGE) {
+            (*last, seen) = (Some(*handle), seen + 1);
+            // Whoever waits again and again, and does something else in between, is looked after in between.
+            if !std::mem::take(&mut entry.wanted) && entry.over.receiver_count() == 0 {
+                unwanted.push(*handle);
+                continue;
             }
-            for handle in unwanted {
-                waiting.sessions.remove(&handle);
+            match entry.key {
+                _ if *entry.over.borrow() => {}
+                None if now >= entry.expires => over.push(entry.over.clone()),
+                Some(key) if all || !announced || now >= entry.expires || at >= entry.look_at => {
+                    entry.look_at = at + TICK_OF_THE_ANNOUNCED;
+                    due.push((*handle, key));
+                }
+                _ => {}
             }
         }
-        for over in over {
-            over.send_replace(true);
+        for handle in unwanted {
+            waiting.sessions.remove(&handle);
         }
         seen == PAGE
     }
@@ -238,17 +233,18 @@ impl SessionManager {
     pub(crate) async fn ended(&self, session: &Session) {
         let endings = &self.0.endings;
         loop {
-            let mut over = {
-                let _counted = Counted::new(&endings.unbegun);
-                let mut begun = pin!(endings.begun.notified());
-                begun.as_mut().enable();
-                match session.awaited() {
-                    Awaited::Over => return,
-                    Awaited::Session { handle, key, expires } => endings.wait_for(handle, key, expires),
-                    Awaited::Nothing => {
+            let mut over = match session.awaited() {
+                Awaited::Over => return,
+                Awaited::Session { handle, key, expires } => endings.wait_for(handle, key, expires),
+                Awaited::Nothing => {
+                    let waiting = session.waiting();
+                    let mut begun = pin!(waiting.notified());
+                    begun.as_mut().enable();
+                    // It may have begun before that.
+                    if matches!(session.awaited(), Awaited::Nothing) {
                         begun.await;
-                        continue;
                     }
+                    continue;
                 }
             };
             loop {
@@ -261,11 +257,6 @@ impl SessionManager {
                 }
             }
         }
-    }
-
-    /// A session may have been loaded that somebody waits for.
-    pub(crate) fn begun(&self) {
-        self.0.endings.begun();
     }
 
     /// Tells of sessions that the store removes by itself.
@@ -281,21 +272,5 @@ impl SessionManager {
             });
             engine.endings.over(handle);
         }));
-    }
-}
-
-/// Counts for as long as it is there.
-struct Counted<'a>(&'a AtomicUsize);
-
-impl<'a> Counted<'a> {
-    fn new(count: &'a AtomicUsize) -> Self {
-        count.fetch_add(1, Ordering::Relaxed);
-        Self(count)
-    }
-}
-
-impl Drop for Counted<'_> {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }

@@ -30,6 +30,10 @@ const PAUSE: Duration = Duration::from_secs(5);
 /// How many sessions are asked for at once.
 const BATCH: usize = 1_000;
 
+/// Of how many sessions those who wait are woken before others go on: a runtime takes some sixty tasks in a turn, and whoever
+/// is woken behind thousands waits for all of them.
+const MOST_WOKEN: usize = 50;
+
 /// How many renewals a session is followed through from one look to the next.
 const MOST_MOVES: usize = 64;
 
@@ -61,7 +65,14 @@ impl SessionManager {
         let all = endings.begin_look();
         let (mut last, mut due, mut goes_on, mut asked) = (None, Vec::new(), true, Ok(()));
         while goes_on {
-            goes_on = endings.go_through(&mut last, all, now, &mut due);
+            let mut over = Vec::new();
+            goes_on = endings.go_through(&mut last, all, now, &mut due, &mut over);
+            for over in over.chunks(MOST_WOKEN) {
+                for over in over {
+                    over.send_replace(true);
+                }
+                yield_now().await;
+            }
             if due.len() >= BATCH || !goes_on {
                 let due = std::mem::take(&mut due);
                 if asked.is_ok() {
@@ -85,8 +96,15 @@ impl SessionManager {
         let handles: Vec<_> = batch.iter().map(|(handle, _)| *handle).collect();
         let answer = self.new_patience().wait(index.expiries(&handles, now)).await?;
         let expiries: HashMap<_, _> = answer.into_iter().collect();
+        let mut over = 0;
         for (handle, key) in batch {
-            self.0.endings.found(*handle, expiries.get(handle).map(|expires| (*key, *expires)));
+            let lives = expiries.get(handle).map(|expires| (*key, *expires));
+            over += usize::from(lives.is_none());
+            self.0.endings.found(*handle, lives);
+            if over == MOST_WOKEN {
+                over = 0;
+                yield_now().await;
+            }
         }
         Ok(())
     }
@@ -152,7 +170,7 @@ async fn look_again_and_again(engine: Weak<Engine>, endings: &Endings, mut watch
         let nudged = Instant::now() < next_look && timeout_at(next_look, endings.nudge.notified()).await.is_ok();
         let Some(engine) = engine.upgrade() else { return };
         let manager = SessionManager(engine);
-        let asked = match if nudged { endings.take_announced() } else { None } {
+        let asked = match if nudged { endings.take_announced(BATCH) } else { None } {
             Some(announced) => manager.ask_for_all(&announced, manager.now()).await.map(|()| true),
             None => {
                 let asked = manager.look().await;
