@@ -12,7 +12,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::events::Events;
 use crate::record::{Record, RecordKind, Revision};
 use crate::sealed::{CookieStore, Sealer};
-use crate::store::{BoxFuture, Created, IndexEntry, SessionIndex, SessionStore, Swap, Touched, all_of};
+use crate::store::{AT_ONCE, BoxFuture, Created, IndexEntry, SessionIndex, SessionStore, Swap, Touched, all_of};
 use crate::token::StoreKey;
 
 /// Where a manager keeps its sessions: any [`SessionStore`], or the visitors' cookies by a [`CookieStore`].
@@ -179,23 +179,30 @@ impl BoundedStore {
         Ok(Repeated::of(swapped, record, true))
     }
 
-    /// Puts a record in the place of each of these, where that is still as the index found it, all at once; returns the keys
-    /// of those that were replaced.
+    /// Puts a record in the place of each of these, where that is still as the index found it, some at a time; returns the
+    /// keys of those that were replaced.
     pub(super) async fn swap_many(
         &self,
         patience: &Patience,
         swaps: &[(StoreKey, Revision, Record)],
         now: Timestamp,
     ) -> Result<HashSet<StoreKey>> {
-        let swap_all = || -> BoxFuture<'_, _> {
-            let swaps = swaps.iter().map(|(key, over, record)| -> BoxFuture<'_, _> {
-                Box::pin(async move { Ok((key, record, self.store.swap(key, *over, record, now).await?)) })
-            });
-            Box::pin(all_of(swaps.collect()))
-        };
-        let (swapped, tries) = self.attempt("swap", patience, swap_all).await?;
-        let is_done = |swap, record| matches!(Repeated::of(swap, record, tries > 1), Repeated::Swap(Swap::Swapped));
-        Ok(swapped.into_iter().filter_map(|(key, record, swap)| is_done(swap, record).then_some(*key)).collect())
+        let mut replaced = HashSet::with_capacity(swaps.len());
+        for swaps in swaps.chunks(AT_ONCE) {
+            let swap_all = || -> BoxFuture<'_, _> {
+                let swaps = swaps.iter().map(|(key, over, record)| -> BoxFuture<'_, _> {
+                    Box::pin(async move { Ok((key, record, self.store.swap(key, *over, record, now).await?)) })
+                });
+                Box::pin(all_of(swaps.collect()))
+            };
+            let (swapped, tries) = self.attempt("swap", patience, swap_all).await?;
+            for (key, record, swap) in swapped {
+                if matches!(Repeated::of(swap, record, tries > 1), Repeated::Swap(Swap::Swapped)) {
+                    replaced.insert(*key);
+                }
+            }
+        }
+        Ok(replaced)
     }
 
     pub(super) async fn touch(

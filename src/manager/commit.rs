@@ -186,11 +186,12 @@ impl SessionManager {
     /// Ends sessions that may have begun although nobody will ever have their tokens: so they hold no place of their users. It
     /// is tried once, without anybody waiting for it; where the store is still away, they are left to expire.
     fn end_ownerless(&self, unborn: Vec<(StoreKey, Handle)>) {
+        let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
         if unborn.is_empty() {
             return;
         }
         let manager = self.clone();
-        tokio::spawn(async move {
+        runtime.spawn(async move {
             let patience = manager.new_patience();
             for (key, handle) in unborn {
                 if manager.end_unborn(&patience, key, handle, manager.now()).await.is_err() {

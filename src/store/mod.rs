@@ -100,7 +100,7 @@ pub trait SessionStore: Debug + Send + Sync + 'static {
 
     /// Replaces the record under `key` if its revision is `expected`. Never creates one. A record of the kind
     /// [`Ended`](RecordKind::Ended) ends the session of the one that it replaces: a store with
-    /// [`announcements`](SessionIndex::announcements) announces that as a delete.
+    /// [`announcements`](SessionIndex::announcements) announces that as a delete, and one that is full may delete the record.
     fn swap<'a>(
         &'a self,
         key: &'a StoreKey,

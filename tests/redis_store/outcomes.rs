@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use cloakroom::{ErrorKind, LimitPolicy, RedisStore, SessionManager, SessionStore, Swap, Timestamp, Touched};
+use cloakroom::{
+    ErrorKind, LimitPolicy, RecordKind, RedisStore, SessionManager, SessionStore, Swap, Timestamp, Touched,
+};
 use servers::{Redis, RedisOptions};
 
 use crate::bench::{HOUR, Result, index, kind, later, live, load, names, new_key, put, rewrite, rewritten};
@@ -15,6 +17,8 @@ async fn a_full_server_says_so_and_lets_sessions_end() -> Result {
     let store = later(&server.url());
     let record = live(Some("ana"));
     let key = put(&store, &record).await?;
+    let other = live(Some("bob"));
+    let ending = put(&store, &other).await?;
     server.ask(&["CONFIG", "SET", "maxmemory-policy", "noeviction"]);
     server.ask(&["CONFIG", "SET", "maxmemory", "1"]);
     assert_eq!(kind(store.create(&new_key(), &live(None), Timestamp::now()).await), ErrorKind::Full);
@@ -25,6 +29,10 @@ async fn a_full_server_says_so_and_lets_sessions_end() -> Result {
     assert_eq!(load(&store, &key).await?.as_ref(), Some(&record), "what was refused changed nothing");
     assert_eq!(index(&store).find_by_user("ana", Timestamp::now()).await?.len(), 1);
     assert_eq!(store.delete(&key, Timestamp::now()).await?, Some(record), "logging out needs no memory");
+    let mut ended = rewritten(&other);
+    ended.kind = RecordKind::Ended;
+    assert_eq!(store.swap(&ending, other.revision, &ended, Timestamp::now()).await?, Swap::Swapped, "nor does this");
+    assert_eq!(index(&store).find_by_user("bob", Timestamp::now()).await?, []);
     server.ask(&["CONFIG", "SET", "maxmemory", "0"]);
     put(&store, &live(None)).await.map(drop)
 }

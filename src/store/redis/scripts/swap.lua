@@ -18,6 +18,10 @@ if ARGV[5] ~= '1' and not ends then
   end
 end
 local kept = redis.pcall('SET', key, ARGV[3], 'PX', ARGV[4])
-if failed(kept) then return kept end
+if failed(kept) then
+  if not ends or not string.find(kept.err, 'OOM') then return kept end
+  -- To end a session needs no memory: where there is none, creations are refused as well.
+  redis.call('DEL', key)
+end
 if ends then return {head} end
 return 1
