@@ -105,7 +105,7 @@ impl SessionManager {
     /// Whether an attempt to create this record may arrive after its end, so that its key has to be barred, or is barred
     /// already. Only what was written a moment ago has to be read for that.
     async fn may_begin_again(&self, patience: &Patience, entry: &IndexEntry, now: Timestamp) -> Result<bool> {
-        if now >= self.marker_deadline(entry.created.max(entry.seen)) {
+        if now.by_slowest_clock() >= self.marker_deadline(entry.created.max(entry.seen)) {
             return Ok(false);
         }
         let record = self.store()?.load(patience, &entry.key, now.by_slowest_clock()).await;

@@ -131,13 +131,15 @@ impl SessionManager {
 
     /// Whether an attempt to create this record may still arrive.
     pub(super) fn may_come_again(&self, record: &Record, now: Timestamp) -> bool {
-        CreatedAgain::of(record).is_some_and(|again| now < self.marker_deadline(again.0))
+        // By the clock of whoever created it, which may be behind.
+        CreatedAgain::of(record).is_some_and(|again| now.by_slowest_clock() < self.marker_deadline(again.0))
     }
 
     /// Takes the key of a session that has ended for as long as an attempt to create it may still arrive, with a record
     /// that opens nothing.
     pub(super) async fn bar(&self, patience: &Patience, key: &StoreKey, handle: Handle, now: Timestamp) -> Result<()> {
-        let (store, deadline) = (self.store()?, self.marker_deadline(now));
+        // By the clock of whoever is late, which may be ahead.
+        let (store, deadline) = (self.store()?, self.marker_deadline(now) + Timestamp::MAX_SKEW);
         let mut tombstone = Record {
             kind: RecordKind::Pending,
             revision: Revision::first_by(self.random()),
