@@ -90,12 +90,12 @@ planted! {
     FindMissesNewest = "find-misses-newest" in Memory,
     /// A host whose clock is a day ahead sweeps.
     SweepsAhead = "sweeps-ahead" in Memory,
-    /// Redis keeps keys no longer than their records live by the clock of one host.
-    KeysWithoutSlack = "redis-keys-without-slack" in Redis,
+    /// Redis keeps no record for longer than a minute after it was written.
+    KeysForAMinute = "redis-keys-for-a-minute" in Redis,
     /// Redis swaps by a get and a set.
     SwapInTwoSteps = "redis-swap-in-two-steps" in Redis,
-    /// What is written to Redis is noted in the indexes after it is there.
-    NotesAfterwards = "redis-notes-afterwards" in Redis,
+    /// Pending records are not noted in the indexes of Redis.
+    PendingUnnoted = "redis-pending-unnoted" in Redis,
     /// Who finds a marker in Redis does not look whether what it leads to was noted meanwhile.
     PagesOfTwoInstants = "redis-pages-of-two-instants" in Redis,
     /// A touch does not keep the key of its record for longer.

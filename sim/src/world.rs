@@ -8,6 +8,7 @@ use std::time::Duration;
 use cloakroom::testing::Randomness;
 use cloakroom::{
     Clock, Event, Handle, Lifetime, LimitPolicy, Record, RecordKind, Refusal, RenewalReason, SessionManager, StoreKey,
+    Timestamp,
 };
 use fastrand::Rng;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
@@ -45,6 +46,7 @@ pub(crate) struct World {
     /// What the store has, as the last write of each key left it.
     records: Mutex<BTreeMap<StoreKey, Record>>,
     outages: Mutex<Vec<(Option<usize>, Instant)>>,
+    latest: Mutex<Timestamp>,
     pub(crate) story: Story,
     met: Mutex<Met>,
     violation: Mutex<Option<Violation>>,
@@ -107,6 +109,7 @@ impl World {
             truth: Mutex::new(Truth::new(plan.settings.skew, plan.settings.lifetime)),
             records: Mutex::default(),
             outages: Mutex::default(),
+            latest: Mutex::new(Timestamp::from_millis(0)),
             story: Story::new(start, tells),
             met: Mutex::default(),
             violation: Mutex::default(),
@@ -211,6 +214,7 @@ impl World {
             What::Jump { host, offset } => {
                 self.met("fault: clock jumped");
                 self.story.tell(|| format!("the clock of host {host} is {offset} ms ahead"));
+                self.latest();
                 lock(&self.hosts)[host].clock.jump(offset);
                 // A clock that jumps in the middle of a request may take a step of it for one that came too late.
                 lock(&self.truth).sessions.values_mut().for_each(Life::try_to_end);
@@ -365,10 +369,17 @@ impl World {
         self.check_records();
     }
 
+    /// The latest time that any clock has shown: what had expired by it does not count, though a clock jumped back since.
+    fn latest(&self) -> Timestamp {
+        let shown = lock(&self.hosts).iter().map(|host| host.clock.now()).max();
+        let mut latest = lock(&self.latest);
+        *latest = (*latest).max(shown.unwrap_or_else(|| true_time(self.start)));
+        *latest
+    }
+
     /// Never two live records of one session; none of one whose end was acknowledged; never more of a user than may be.
     fn check_records(&self) {
-        let latest = lock(&self.hosts).iter().map(|host| host.clock.now()).max();
-        let now = latest.unwrap_or_else(|| true_time(self.start));
+        let now = self.latest();
         let records = lock(&self.records);
         // The store may have given up, or swept, what nobody wrote.
         let live = || {

@@ -146,6 +146,31 @@ async fn a_second_end_does_not_let_a_late_creation_in() -> Result {
     Ok(())
 }
 
+/// The clock of the host that ends the session may be ahead of the one whose creation is late, or behind it.
+#[tokio::test(start_paused = true)]
+async fn an_end_by_another_clock_keeps_a_late_creation_out() -> Result {
+    for is_ahead in [true, false] {
+        let (site, late) = late_site(|builder| builder);
+        let clock = FakeClock::new();
+        let sessions = SessionManager::builder(late.clone()).clock(clock.clone()).without_sweeper().build();
+        let other = Site { store: site.store.clone(), clock, sessions: sessions.expect("a valid configuration") };
+        let ahead = if is_ahead { &other } else { &site };
+        ahead.clock.advance(480 * SECOND);
+        let mut visitor = Visitor::new();
+        let session = visitor.arrive(&site).await?;
+        session.set("n", 1)?;
+        late.hold_back(1);
+        assert_eq!(error_of(&visitor.leave(&session).await), None);
+        let session = visitor.arrive(&other).await?;
+        session.logout()?;
+        assert_eq!(error_of(&session.commit(200).await), None);
+        late.arrive(site.now()).await?;
+        assert_eq!(site.count().await, 0, "the clock is ahead: {is_ahead}");
+        assert!(!visitor.is_known(&site).await?, "the clock is ahead: {is_ahead}");
+    }
+    Ok(())
+}
+
 /// With a limit, a login begins as a pending record, and a swap makes that a session.
 #[tokio::test(start_paused = true)]
 async fn a_login_under_a_limit_whose_answer_is_lost_begins_one_session() -> Result {

@@ -327,7 +327,7 @@ impl Redis {
 
     fn kept_for(&self, record: &Record, now: Timestamp) -> u64 {
         let kept = kept_for(record.expires(), now);
-        if self.is(Planted::KeysWithoutSlack) { kept - millis(SLACK) } else { kept }
+        if self.is(Planted::KeysForAMinute) { kept.min(60_000) } else { kept }
     }
 
     async fn note_in(&self, name: Name, key: StoreKey, kept: u64) -> Result<()> {
@@ -343,6 +343,9 @@ impl Redis {
     }
 
     async fn note(&self, key: StoreKey, record: &Record, now: Timestamp) -> Result<()> {
+        if self.is(Planted::PendingUnnoted) && record.kind == RecordKind::Pending {
+            return Ok(());
+        }
         let kept = kept_for(record.absolute_deadline, now);
         let of_handle = self.note_in(Name::Others(record.handle), key, kept);
         let (of_user, of_handle) = join(self.note_of_user(key, record, kept), of_handle).await;
@@ -403,11 +406,7 @@ impl Redis {
         if self.is(Planted::SwapInTwoSteps) {
             return self.swap_in_two_steps(key, expected, new, now).await;
         }
-        let late = self.is(Planted::NotesAfterwards);
-        let mut swapped = self.swap_once(key, expected, new, now, late).await?;
-        if late && matches!(swapped, Swapped::Done) {
-            self.note(key, new, now).await?;
-        }
+        let mut swapped = self.swap_once(key, expected, new, now, false).await?;
         if matches!(swapped, Swapped::NeedsNote) {
             // Into the indexes first: whoever looks a user up may find too much, never too little.
             self.note(key, new, now).await?;
