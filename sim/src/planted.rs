@@ -76,8 +76,8 @@ planted! {
     TouchWritesOld = "touch-writes-old" in Memory,
     /// A touch brings back what is gone.
     TouchRevives = "touch-revives" in Memory,
-    /// One delete of four is acknowledged and not made.
-    DeleteForgets = "delete-forgets" in Memory,
+    /// One end of four is acknowledged and not made.
+    EndForgets = "end-forgets" in Memory,
     /// A host believes what it read for two seconds.
     LoadsFromCache = "loads-from-cache" in Memory,
     /// A load does not look at the deadlines.
@@ -96,8 +96,6 @@ planted! {
     SwapInTwoSteps = "redis-swap-in-two-steps" in Redis,
     /// Pending records are not noted in the indexes of Redis.
     PendingUnnoted = "redis-pending-unnoted" in Redis,
-    /// Who finds a marker in Redis does not look whether what it leads to was noted meanwhile.
-    PagesOfTwoInstants = "redis-pages-of-two-instants" in Redis,
     /// A touch does not keep the key of its record for longer.
     TouchKeepsKeyTime = "redis-touch-keeps-key-time" in Redis,
     /// Who finds that a record is not there forgets it at once, though it is just being written.
@@ -196,6 +194,9 @@ impl Faulty {
             }
             (Some(Planted::SlotsUncounted), Some(RecordKind::Pending)) if is_slot(record) => return Ok(Swap::Swapped),
             (Some(Planted::SwapForgets), Some(_)) if self.is_one_of(8) => return Ok(Swap::Swapped),
+            (Some(Planted::EndForgets), Some(_)) if to == RecordKind::Ended && self.is_one_of(4) => {
+                return Ok(Swap::Swapped);
+            }
             (Some(Planted::SwapCreates), None) => {
                 return settle(self.store.create(key, record, now)).map(|_| Swap::Swapped);
             }
@@ -237,7 +238,7 @@ impl Faulty {
     }
 
     pub(crate) fn delete(&self, key: &StoreKey, now: Timestamp) -> Result<Option<Record>> {
-        if self.is(Planted::DeleteForgets) && self.is_one_of(4) {
+        if self.is(Planted::EndForgets) && self.is_one_of(4) {
             return settle(self.store.load(key, now));
         }
         settle(self.store.delete(key, now))
@@ -245,7 +246,7 @@ impl Faulty {
 
     /// Those that it removed, or says that it removed.
     pub(crate) fn delete_many(&self, entries: &[IndexEntry], now: Timestamp) -> Result<Vec<StoreKey>> {
-        if self.is(Planted::DeleteForgets) && self.is_one_of(4) {
+        if self.is(Planted::EndForgets) && self.is_one_of(4) {
             return Ok(entries.iter().map(|entry| entry.key).collect());
         }
         settle(self.store.delete_many(entries, now))

@@ -608,7 +608,9 @@ impl Visit {
     /// stays away for longer than the grace period is logged out if the renewal came to its end after all.
     fn note_renewal_cut_off(&self, committing: Instant) {
         let Ok(Some(handle)) = self.session.handle() else { return };
-        if self.world.plan.settings.renews_every.is_some() && committing.elapsed() > Duration::from_secs(1) {
+        let took_long = committing.elapsed() > Duration::from_secs(1);
+        let renews = self.world.plan.settings.renews_every.is_some();
+        if renews && (took_long || self.world.was_away(self.net.host, committing)) {
             lock(&self.world.truth).life(handle, self.visitor).try_to_end();
         }
     }

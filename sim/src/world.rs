@@ -356,8 +356,12 @@ impl World {
     }
 
     pub(crate) fn is_away(&self, host: usize) -> bool {
-        let now = Instant::now();
-        lock(&self.outages).iter().any(|(whose, until)| whose.is_none_or(|whose| whose == host) && now < *until)
+        self.was_away(host, Instant::now())
+    }
+
+    /// Whether its store has been away from a host since then.
+    pub(crate) fn was_away(&self, host: usize, since: Instant) -> bool {
+        lock(&self.outages).iter().any(|(whose, until)| whose.is_none_or(|whose| whose == host) && since < *until)
     }
 
     /// Something was written under this key: looks at what is there now, and whether that may be.

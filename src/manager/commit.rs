@@ -278,7 +278,6 @@ impl SessionManager {
                 }
             }
         })?;
-        self.0.endings.begun();
         self.catch_up_draft(session)
     }
 

@@ -109,10 +109,8 @@ async fn a_session_that_cannot_be_created_gives_out_no_cookie() -> Result {
     session.set("a", 1)?;
     let committed = visitor.leave(&session).await;
     assert_eq!(error_of(&committed), Some(ErrorKind::Unavailable));
-    assert_eq!(
-        (committed.edits.set_cookies().next(), site.count().await, site.store.calls(Verb::Create)),
-        (None, 0, 3)
-    );
+    assert_eq!((committed.edits.set_cookies().next(), site.count().await), (None, 0));
+    assert!(site.store.calls(Verb::Create) >= 3, "it is tried again");
     site.store.forget_faults();
     assert!(!session.contains("a")?, "what the visitor was told did not happen does not happen later");
     assert!(is_plain(&session.commit(200).await));

@@ -485,7 +485,7 @@ impl Redis {
                 }
             }
             let has_marker = found.iter().any(|found| found.record.kind == RecordKind::Moved);
-            if !stale.is_empty() || (has_marker && !self.is(Planted::PagesOfTwoInstants)) {
+            if !stale.is_empty() || has_marker {
                 // What is missing may have moved on, as a renewal does, to a place that was not named yet.
                 let current = self.named_page(&index, from, limit).await?;
                 if current.0 != known {

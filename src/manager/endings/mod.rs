@@ -87,11 +87,6 @@ impl Endings {
         }
     }
 
-    /// A session was kept: whoever waited for it was woken with it.
-    pub(super) fn begun(&self) {
-        let _ = self;
-    }
-
     fn wait_for(&self, handle: Handle, key: Option<StoreKey>, expires: Timestamp) -> channel::Receiver<bool> {
         let mut waiting = self.lock();
         let entry = waiting.sessions.entry(handle).or_insert_with(|| Entry {
