@@ -117,13 +117,14 @@ impl Work {
 impl SessionManager {
     /// What a response head needs where nothing has to be asked of the store: the way of nearly every request.
     pub(crate) fn finish_at_once(&self, session: &Session, status: u16) -> Option<Committed> {
+        let rolls_back = self.rolls_back(status);
         let edits = session.finish(|open| {
             // What another task is saving may still have a ticket to give out, and what is being made again cannot be
             // discarded.
             if open.is_saving || open.stale {
                 return Ok(None);
             }
-            self.roll_back(open, status);
+            roll_back(open, rolls_back);
             let busy = open.has_changes() || (open.active && self.is_due(open)?);
             Ok(if busy { None } else { Some(self.edits(session, open, status)) })
         });
@@ -136,7 +137,8 @@ impl SessionManager {
         let manager = session.manager();
         let result = match session.gate().await {
             Ok(_gate) => {
-                session.if_loaded(|open| manager.roll_back(open, status));
+                let rolls_back = manager.rolls_back(status);
+                session.if_loaded(|open| roll_back(open, rolls_back));
                 // What other tasks of the request change while the store is asked goes out with this head, too.
                 for _ in 0..MOST_ROUNDS {
                     let result = manager.commit_held(&session).await;
@@ -201,11 +203,9 @@ impl SessionManager {
         });
     }
 
-    /// Discards the changes if the response's status asks for it, or the adapter does, or the handler panicked.
-    fn roll_back(&self, open: &mut Open, status: u16) {
-        if open.discards || self.settings().roll_back.as_ref().is_some_and(|rolls_back| rolls_back(status)) {
-            open.discard();
-        }
+    /// Whether the response's status asks to discard the changes. The application decides that, so no lock is held.
+    fn rolls_back(&self, status: u16) -> bool {
+        self.settings().roll_back.as_ref().is_some_and(|rolls_back| rolls_back(status))
     }
 
     /// Commits what was changed so far.
@@ -402,6 +402,13 @@ impl SessionManager {
         {
             events::insecure_transport();
         }
+    }
+}
+
+/// Discards the changes if the status or the adapter asks for it, or the handler panicked.
+fn roll_back(open: &mut Open, rolls_back: bool) {
+    if open.discards || rolls_back {
+        open.discard();
     }
 }
 

@@ -245,8 +245,7 @@ impl Session {
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
-        // Closures of the application run under the lock only to decide whether a status keeps the changes, before any is made; so a
-        // poisoned one guards whole data.
+        // Closures of the application never run under the lock, so a poisoned one guards whole data.
         self.0.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

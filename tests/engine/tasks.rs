@@ -206,6 +206,22 @@ async fn update_now_answers_only_what_is_committed() -> Result {
     Ok(())
 }
 
+/// Whoever decides by a status may look at the session.
+#[tokio::test]
+async fn no_lock_is_held_when_a_status_is_judged() -> Result {
+    let twos = |_| Session::current().and_then(|session| session.get("n")).is_ok_and(|n: Option<u32>| n == Some(2));
+    let site = Site::with(|builder| builder.roll_back_on(twos));
+    let mut visitor = Visitor::with(&site, &[("n", 1)]).await?;
+    for n in [2, 3] {
+        let session = visitor.arrive(&site).await?;
+        session.set("n", n)?;
+        let committed = session.clone().scope(session.commit(200)).await;
+        assert_eq!(error_of(&committed), None);
+        assert_eq!(visitor.number(&site, "n").await?, Some(if n == 2 { 1 } else { n }));
+    }
+    Ok(())
+}
+
 #[tokio::test]
 async fn rolled_back_stays_rolled_back() -> Result {
     let site = Site::with(|b| b.roll_back_on(|status| status >= 500));
