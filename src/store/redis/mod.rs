@@ -183,8 +183,9 @@ impl RedisStore {
         };
         let mut answer = self.link.call(&swap(0)).await;
         if matches!(answer, Ok(Value::Int(2))) {
-            // Into the indexes first: whoever looks a user up may find too much, never too little.
-            self.note(key, new, now).await?;
+            // Into the indexes first: whoever looks a user up may find too much, never too little. Boxed, as all that few
+            // swaps do, because each would have to be moved with the room for it.
+            Box::pin(self.note(key, new, now)).await?;
             answer = self.link.call(&swap(1)).await;
         }
         match answer {
@@ -192,7 +193,7 @@ impl RedisStore {
             Ok(Value::Int(0)) => Ok(Swap::Gone),
             Ok(Value::Array(mut head)) => {
                 let ended = record(Ok(head.pop().unwrap_or(Value::Nil)))?.ok_or_else(unexpected)?;
-                join(self.unnote(key, &ended), self.announce(&ended)).await;
+                Box::pin(join(self.unnote(key, &ended), self.announce(&ended))).await;
                 Ok(Swap::Swapped)
             }
             answer => record(answer)?.map(Swap::Conflict).ok_or_else(unexpected),
