@@ -39,9 +39,9 @@ use script::{CREATE, SWAP, TOUCH};
 ///
 /// What it sends, in round trips: `load` is one `GET`, `create` is one `SET` with what notes it in the indexes, `swap` and
 /// `touch` are one call of a script by its hash each, `delete` is one `GETDEL`, and then the handle is published on
-/// `PREFIX:deleted`, as after a `swap` that ends a session. A script that the server forgot is sent in full, once more. A `swap` that gives a record another user,
-/// another handle or a later absolute deadline takes three, because the indexes must know first; of the engine's, that is
-/// the last step of a login or a renewal.
+/// `PREFIX:deleted`, as after a `swap` that ends a session. A script that the server forgot is sent in full, once more. A
+/// `swap` that gives a record another user, another handle or a later absolute deadline takes three, because the indexes
+/// must know first; of the engine's, that is the last step of a login or a renewal.
 ///
 /// Every key has the prefix of the application and expires. Records expire ten minutes after their deadline, which is
 /// inside of them: what the server does about expiry is garbage collection, and clocks that differ by less end nobody's
