@@ -113,6 +113,7 @@ noticed! {
     ExpiriesTakeEveryKind: expiries::takes_no_leftover_for_a_session, expiries::never_misses_a_session_in_renewal;
     ExpiriesTakeLiveOnly: expiries::never_misses_a_session_in_renewal;
     ExpiriesAsOfTheFirstVersion: expiries::follows_a_touch_and_a_swap;
+    SwapTellsOfNoEnd: announcements::tell_of_every_delete;
     AnnouncesLiveRecordsOnly: announcements::tell_of_every_delete;
     AnnouncesWithoutListening: announcements::tell_of_every_delete;
     TellsOfMarkers: announcements::tell_of_what_is_swept_once;

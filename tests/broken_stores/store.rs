@@ -38,6 +38,7 @@ pub(crate) enum Flaw {
     SwapKeepsTheDeadline,
     SwapKeepsTheKind,
     SwapDrawsARevisionOfItsOwn,
+    SwapTellsOfNoEnd,
     SwapChecksThenWrites,
     ConflictAnswersTheWrongRecord,
     TouchMovesBack,
@@ -309,6 +310,9 @@ impl SessionStore for Plain {
                 _ => {}
             }
             self.put(key, &record);
+            if record.kind == RecordKind::Ended && !self.has(Flaw::SwapTellsOfNoEnd) {
+                let _ = self.deleted.send(record.handle);
+            }
             Ok(Swap::Swapped)
         })
     }
