@@ -1,6 +1,6 @@
 //! Copies live sessions from one store to another: resumable, nothing lost, nothing doubled.
 
-use cloakroom::{Created, Found, SessionStore, StoreKey, Swap, Timestamp};
+use cloakroom::{Created, Found, RecordKind, SessionStore, StoreKey, Swap, Timestamp};
 use futures_util::{StreamExt, TryStreamExt, stream};
 
 use crate::failure::Failure;
@@ -97,11 +97,16 @@ async fn ended_meanwhile(
     key: &StoreKey,
     now: Timestamp,
 ) -> Result<Option<Copied>, Failure> {
-    if from.load(key, now).await?.is_some() {
+    if has_session(from, key, now).await? {
         return Ok(None);
     }
     to.delete(key, now).await?;
     Ok(Some(Copied::Ended))
+}
+
+/// Whether there is more under a key than what is left for a moment where a session has ended.
+async fn has_session(store: &dyn SessionStore, key: &StoreKey, now: Timestamp) -> Result<bool, Failure> {
+    Ok(store.load(key, now).await?.is_some_and(|record| record.kind != RecordKind::Ended))
 }
 
 /// What the target has and the source has not.
@@ -117,7 +122,7 @@ async fn others(from: &Store, to: &Store, delete: bool) -> Result<(), Failure> {
     let mut others = Vec::new();
     for key in keys {
         bar.inc(1);
-        if from.0.load(&key, now).await?.is_none() {
+        if !has_session(&*from.0, &key, now).await? {
             others.push(key);
         }
     }
