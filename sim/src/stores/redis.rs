@@ -59,6 +59,8 @@ struct Kept {
 pub(super) struct Server {
     clock: Box<dyn Clock>,
     keys: Mutex<BTreeMap<Name, Kept>>,
+    /// Held by the command or script that runs: one at a time, as in Redis, also where the laws ask from several threads.
+    turn: Mutex<()>,
 }
 
 /// What the script says that swaps a record.
@@ -72,7 +74,13 @@ enum Swapped {
 
 impl Server {
     pub(super) fn new(clock: impl Clock) -> Self {
-        Self { clock: Box::new(clock), keys: Mutex::default() }
+        Self { clock: Box::new(clock), keys: Mutex::default(), turn: Mutex::default() }
+    }
+
+    /// Runs a whole command or script.
+    fn run<T>(&self, command: impl FnOnce(&Self) -> T) -> T {
+        let _turn = lock(&self.turn);
+        command(self)
     }
 
     /// Runs a step on what has not expired.
@@ -299,8 +307,8 @@ impl Redis {
     ) -> Result<T> {
         let server = Arc::clone(&self.server);
         match &self.net {
-            None => Ok(step(&server)),
-            Some(net) => net.send(what, move || step(&server)).await,
+            None => Ok(server.run(step)),
+            Some(net) => net.send(what, move || server.run(step)).await,
         }
     }
 
@@ -313,10 +321,10 @@ impl Redis {
     ) -> Result<T> {
         let (server, net) = (Arc::clone(&self.server), self.net.clone());
         match &self.net {
-            None => Ok(step(&server)),
+            None => Ok(server.run(step)),
             Some(through) => {
                 let effect = move || {
-                    let answer = step(&server);
+                    let answer = server.run(step);
                     net.iter().for_each(|net| net.world.wrote(key));
                     answer
                 };
